@@ -1,0 +1,4 @@
+//! advance
+
+/// x
+pub fn advance() {}

@@ -1,0 +1,391 @@
+//! `trainyard.yml`: what a model repository says about its delivery.
+//!
+//! All defaults are what MLOpsPython does, so the smallest manifest is `version: 1` and `project: name`. Unknown keys,
+//! wrong types and impossible values are errors that name the line.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::names::{Branch, Digest, EnvironmentName, ModelName, Project};
+
+mod defaults;
+mod read;
+
+pub use read::{ManifestError, json_schema, read};
+
+/// A model repository's `trainyard.yml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The version of this file's shape: 1.
+    pub version: u32,
+    /// The project's name.
+    pub project: Project,
+    /// What starts a run.
+    #[serde(default)]
+    pub triggers: Triggers,
+    /// Lint and tests; `check: false` leaves them out.
+    #[serde(default)]
+    pub check: Toggle<Check>,
+    /// The training job; `train: false` for a repository that trains elsewhere.
+    #[serde(default)]
+    pub train: Toggle<Train>,
+    /// When a challenger may replace the champion.
+    #[serde(default)]
+    pub evaluate: Evaluate,
+    /// How a model version is registered.
+    #[serde(default)]
+    pub register: Register,
+    /// The scoring image and its tests.
+    #[serde(default)]
+    pub scoring: Scoring,
+    /// Where releases go, in this order.
+    #[serde(default = "defaults::environments", with = "ordered")]
+    #[schemars(with = "BTreeMap<String, Environment>")]
+    pub environments: Vec<(EnvironmentName, Environment)>,
+}
+
+/// A section, or `false`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Toggle<T> {
+    /// The section.
+    On(T),
+    /// `false`: this repository does without.
+    Off(bool),
+}
+
+impl<T: Default> Default for Toggle<T> {
+    fn default() -> Self {
+        Self::On(T::default())
+    }
+}
+
+impl<T> Toggle<T> {
+    /// The section, unless it is turned off.
+    pub fn get(&self) -> Option<&T> {
+        match self {
+            Self::On(section) => Some(section),
+            Self::Off(_) => None,
+        }
+    }
+}
+
+/// What starts a run, and what does not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Triggers {
+    /// Branches whose pushes are delivered.
+    pub branches: Vec<Branch>,
+    /// Whether pull requests are checked.
+    pub pull_requests: bool,
+    /// Which changed files count.
+    pub paths: Paths,
+    /// A change of these files alone packages the live model anew and trains nothing.
+    pub scoring_paths: Vec<String>,
+    /// Whether a newer push ends older waiting runs of the same branch.
+    pub supersede: bool,
+}
+
+/// Globs over paths from the repository's root; `**` crosses folders.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Paths {
+    /// Only these; empty means all.
+    pub include: Vec<String>,
+    /// Never these.
+    pub exclude: Vec<String>,
+}
+
+/// Lint, unit tests, data tests and coverage. All commands run even if one is red.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Check {
+    /// The dependency file of the environment that the commands run in.
+    pub environment: String,
+    /// The linter's command; may leave `lint-testresults.xml` (JUnit).
+    pub lint: Option<String>,
+    /// The tests' command; leaves `unit-testresults.xml` (JUnit) and `coverage.xml` (Cobertura).
+    pub test: Option<String>,
+    /// What the coverage report must show.
+    pub coverage: Coverage,
+    /// After this long the check has failed.
+    pub timeout_minutes: u32,
+}
+
+/// What the coverage report must show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Coverage {
+    /// The least share of lines, in percent.
+    pub min_line: f64,
+    /// Whether a missing or empty report fails the check.
+    pub required: bool,
+}
+
+/// The training job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Train {
+    /// `false`: a run waits for nobody and stops after the check; people start the training.
+    pub auto: bool,
+    /// The dependency file of the environment that trains: pip requirements or a conda file.
+    pub environment: String,
+    /// The command, run in a snapshot of the commit.
+    pub command: String,
+    /// The file of parameters, told to the command as `TRAINYARD_PARAMETERS`.
+    pub parameters: Option<String>,
+    /// The training data, told to the command as `TRAINYARD_DATA`.
+    pub data: Option<String>,
+    /// The model file that the command leaves in the folder `TRAINYARD_OUTPUTS`.
+    pub model: String,
+    /// After this long the job is canceled and the run has failed.
+    pub timeout_minutes: u32,
+}
+
+/// When a challenger may replace the champion: the model that is **deployed** in the last environment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Evaluate {
+    /// `RUN_EVALUATION`: `false` registers and releases without comparing.
+    pub run: bool,
+    /// `ALLOW_RUN_CANCEL`: `stop` ends the run when the challenger is not better; `register` registers it all the same,
+    /// and ends the run after that.
+    pub on_worse: OnWorse,
+    /// All must hold.
+    pub rules: Vec<Rule>,
+}
+
+/// What happens to a model that is not better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnWorse {
+    /// Nothing: the run ends as `not_better`.
+    Stop,
+    /// It is registered for the record, and the run ends as `not_better`.
+    Register,
+}
+
+/// One metric's rule. Equal is not better, and a missing metric fails.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// The metric's name, exactly as the training job reports it.
+    pub metric: String,
+    /// Which way is better.
+    pub goal: Goal,
+    /// By how much the challenger must be better, in the metric's unit. Strictly better is always asked.
+    #[serde(default)]
+    pub min_improvement: f64,
+    /// A bound that must hold whatever the champion does: at most (minimize) or at least (maximize) this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<f64>,
+}
+
+/// Which way is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// Smaller is better.
+    Minimize,
+    /// Larger is better.
+    Maximize,
+}
+
+/// How a model version is registered.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Register {
+    /// The model's name; the project's with `_model` when absent.
+    pub name: Option<ModelName>,
+    /// Metrics that become tags of the version.
+    pub tags: Vec<String>,
+}
+
+/// The scoring image and its tests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scoring {
+    /// The script with `init()` and `run(...)`, as Azure ML expects it.
+    pub entry: String,
+    /// The dependency file of the environment that serves.
+    pub environment: String,
+    /// Files and folders that go into the image beside the model.
+    pub include: Vec<String>,
+    /// A folder of pytest tests, run inside the image's content; None: there are none.
+    pub tests: Option<String>,
+    /// The load test; None: nothing is measured.
+    pub profile: Option<Load>,
+    /// Requests and what they must answer.
+    pub smoke: Vec<Smoke>,
+}
+
+/// A load test against the packaged model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Load {
+    /// The file with the request's body.
+    pub payload: String,
+    /// How long.
+    #[serde(default = "defaults::load_seconds")]
+    pub seconds: u32,
+    /// How many requests are under way at a time.
+    #[serde(default = "defaults::load_concurrency")]
+    pub concurrency: u32,
+}
+
+/// One request of a smoke test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Smoke {
+    /// The file with the request's body.
+    pub payload: String,
+    /// What it must answer.
+    #[serde(default)]
+    pub expect: Expect,
+}
+
+/// What a smoke test's answer must be. An answer with a member `error` fails, whatever its status.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expect {
+    /// HTTP status.
+    pub status: u16,
+    /// The numbers of the member `result`, in order; None: any.
+    pub result: Option<Vec<f64>>,
+    /// How many there must be; None: any.
+    pub length: Option<usize>,
+    /// How far each number may be off.
+    pub tolerance: f64,
+}
+
+/// Where releases go.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Environment {
+    /// On what it runs.
+    pub target: Target,
+    /// The gate before it; None: there is none.
+    pub approval: Option<Approval>,
+    /// Whether a failing release is replaced by the last good one. None: only in the last environment.
+    pub rollback: Option<bool>,
+}
+
+/// On what an environment runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// Supervised processes behind the local router.
+    #[default]
+    Local,
+}
+
+/// The gate before an environment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Approval {
+    /// Who may answer; empty: anyone.
+    pub approvers: Vec<String>,
+    /// How many must approve.
+    pub need: Need,
+    /// After this long the gate is closed and the run has expired.
+    pub timeout_hours: f64,
+    /// Whether who asked for the run may approve it.
+    pub requester_may_approve: bool,
+}
+
+/// How many approvals open a gate. One rejection always closes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Need {
+    /// Any one approver.
+    One,
+    /// Every one of `approvers`.
+    All,
+    /// This many.
+    #[serde(untagged)]
+    Count(u32),
+}
+
+impl Manifest {
+    /// The name that the project's models are registered under.
+    #[must_use]
+    pub fn model_name(&self) -> ModelName {
+        let default = || format!("{}_model", self.project).parse().expect("a project's name fits a model's name");
+        self.register.name.clone().unwrap_or_else(default)
+    }
+
+    /// The environment's settings.
+    #[must_use]
+    pub fn environment(&self, name: &EnvironmentName) -> Option<&Environment> {
+        self.environments.iter().find(|(known, _)| known == name).map(|(_, environment)| environment)
+    }
+
+    /// The environment whose releases are the champions: the last.
+    #[must_use]
+    pub fn production(&self) -> Option<&EnvironmentName> {
+        self.environments.last().map(|(name, _)| name)
+    }
+
+    /// Whether a failing release in this environment is replaced by the last good one.
+    #[must_use]
+    pub fn rolls_back(&self, name: &EnvironmentName) -> bool {
+        let is_last = self.production() == Some(name);
+        self.environment(name).and_then(|environment| environment.rollback).unwrap_or(is_last)
+    }
+
+    /// The digest of the settings that decide how a release serves in this environment.
+    #[must_use]
+    pub fn config_digest(&self, name: &EnvironmentName) -> Digest {
+        let settings = (self.environment(name), &self.scoring.entry, &self.scoring.environment);
+        Digest::of(&serde_json::to_vec(&settings).expect("settings are plain data"))
+    }
+}
+
+/// A map that keeps the order of the file.
+mod ordered {
+    use std::fmt;
+
+    use serde::de::{MapAccess, Visitor};
+    use serde::ser::SerializeMap;
+    use serde::{Deserializer, Serializer};
+
+    use super::{Environment, EnvironmentName};
+
+    type Pairs = Vec<(EnvironmentName, Environment)>;
+
+    pub fn serialize<S: Serializer>(pairs: &Pairs, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(pairs.len()))?;
+        for (name, environment) in pairs {
+            map.serialize_entry(name, environment)?;
+        }
+        map.end()
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Pairs, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of environments")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs: Pairs = Vec::new();
+                while let Some((name, environment)) = map.next_entry::<EnvironmentName, Option<Environment>>()? {
+                    if pairs.iter().any(|(known, _)| *known == name) {
+                        return Err(serde::de::Error::custom(format!("environment `{name}` is there twice")));
+                    }
+                    pairs.push((name, environment.unwrap_or_default()));
+                }
+                Ok(pairs)
+            }
+        }
+
+        deserializer.deserialize_map(InOrder)
+    }
+}
