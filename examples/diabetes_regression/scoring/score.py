@@ -44,6 +44,8 @@ def run(data: str) -> Any:
 
 
 def read_rows(body: str, features: int) -> np.ndarray:
+    if not body:  # the server hides bodies that are declared as forms
+        raise BadRequestError("the body is empty, or its Content-Type is not application/json")
     try:
         request = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -43,7 +43,7 @@ def test_init_says_where_it_missed_the_model(model_folder):
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ("", "not JSON"),
+        ("", "Content-Type is not application/json"),
         ("data", "not JSON"),
         ("[" * 100_000, "not JSON"),
         ("[]", "must be"),

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{EnvironmentEvent, StepKey};
 use crate::manifest::Load;
-use crate::names::{BuildName, DeploymentName, Digest, EnvironmentName, JobName, ModelName, Project, RunId};
+use crate::names::{
+    BuildName, DeploymentName, Digest, EnvironmentName, JobName, ModelName, Project, RunId,
+};
 use crate::release::{Lineage, Model, Release};
 
 /// Whom to tell when something ends.
@@ -217,13 +219,19 @@ impl Effect {
                 EnvironmentEvent::Acquire { .. } => format!("ask for {environment}"),
                 EnvironmentEvent::Deployed { .. } => format!("record the release in {environment}"),
                 EnvironmentEvent::Proven => format!("record the release in {environment} as good"),
-                EnvironmentEvent::Failed { .. } => format!("record the release in {environment} as failed"),
+                EnvironmentEvent::Failed { .. } => {
+                    format!("record the release in {environment} as failed")
+                }
                 EnvironmentEvent::Leave => format!("leave {environment}"),
             },
-            Self::Deploy(spec) => format!("deploy {} to {}", spec.release.deployment, spec.environment),
+            Self::Deploy(spec) => {
+                format!("deploy {} to {}", spec.release.deployment, spec.environment)
+            }
             Self::AskDeployment { deployment, .. } => format!("ask after deployment {deployment}"),
             Self::RemoveDeployment { deployment, .. } => format!("remove deployment {deployment}"),
-            Self::CallEndpoint { environment, round, .. } => format!("call {environment}, round {round}"),
+            Self::CallEndpoint {
+                environment, round, ..
+            } => format!("call {environment}, round {round}"),
         }
     }
 
@@ -231,6 +239,12 @@ impl Effect {
     /// only after the question is on record; the others are harmless to ask again.
     #[must_use]
     pub fn is_answered_elsewhere(&self) -> bool {
-        matches!(self, Self::SubmitJob(_) | Self::BuildImage(_) | Self::Deploy(_) | Self::TellEnvironment { .. })
+        matches!(
+            self,
+            Self::SubmitJob(_)
+                | Self::BuildImage(_)
+                | Self::Deploy(_)
+                | Self::TellEnvironment { .. }
+        )
     }
 }

@@ -404,7 +404,10 @@ impl Outcome {
     /// Whether all is as it should be.
     #[must_use]
     pub fn is_green(self) -> bool {
-        matches!(self, Self::Released | Self::NotBetter | Self::Checked | Self::Skipped)
+        matches!(
+            self,
+            Self::Released | Self::NotBetter | Self::Checked | Self::Skipped
+        )
     }
 }
 
@@ -477,10 +480,12 @@ impl Run {
     /// The step that waits, and for what. A run waits for one thing at a time.
     #[must_use]
     pub fn waiting(&self) -> Option<(&StepKey, &StepRecord, &Wait)> {
-        self.steps.iter().find_map(|(key, record)| match &record.progress {
-            Progress::Waiting(wait) => Some((key, record, wait)),
-            _ => None,
-        })
+        self.steps
+            .iter()
+            .find_map(|(key, record)| match &record.progress {
+                Progress::Waiting(wait) => Some((key, record, wait)),
+                _ => None,
+            })
     }
 
     /// Where its model comes from.
@@ -499,7 +504,10 @@ impl Run {
     /// Whether a message with this id has been taken already.
     #[must_use]
     pub fn has_taken(&self, message: &str) -> bool {
-        self.journal.iter().rev().any(|entry| entry.cause == message)
+        self.journal
+            .iter()
+            .rev()
+            .any(|entry| entry.cause == message)
             || self.early.iter().any(|early| early.id == message)
     }
 
@@ -515,11 +523,18 @@ impl Run {
             },
             Event::JobRefused { job, .. } => format!("job {job} was refused"),
             Event::JobRunning { job } => format!("job {job} is running"),
-            Event::ChampionRead { champion: Some(release) } => {
-                format!("the champion is {}:{}", release.model.name, release.model.version)
+            Event::ChampionRead {
+                champion: Some(release),
+            } => {
+                format!(
+                    "the champion is {}:{}",
+                    release.model.name, release.model.version
+                )
             }
             Event::ChampionRead { champion: None } => "there is no champion".into(),
-            Event::ModelRegistered { model } => format!("{}:{} is registered", model.name, model.version),
+            Event::ModelRegistered { model } => {
+                format!("{}:{} is registered", model.name, model.version)
+            }
             Event::Refused { what, .. } => format!("{what} was refused"),
             Event::Performed { what } => format!("{what}: done"),
             Event::ImageBuilt { digest, .. } => format!("image {} is built", digest.short()),
@@ -527,11 +542,21 @@ impl Run {
             Event::EnvironmentGranted { .. } => "the environment is ours".into(),
             Event::EnvironmentBusy { holder } => format!("the environment is held by {holder}"),
             Event::EnvironmentRefused { .. } => "the environment refused".into(),
-            Event::DeploymentReady { deployment, .. } => format!("deployment {deployment} is ready"),
+            Event::DeploymentReady { deployment, .. } => {
+                format!("deployment {deployment} is ready")
+            }
             Event::DeploymentFailed { deployment, .. } => format!("deployment {deployment} failed"),
             Event::EndpointCalled { round, .. } => format!("round {round} of calls is back"),
-            Event::ApprovalAnswered { verdict: Verdict::Approve, by, .. } => format!("{by} approved"),
-            Event::ApprovalAnswered { verdict: Verdict::Reject, by, .. } => format!("{by} rejected"),
+            Event::ApprovalAnswered {
+                verdict: Verdict::Approve,
+                by,
+                ..
+            } => format!("{by} approved"),
+            Event::ApprovalAnswered {
+                verdict: Verdict::Reject,
+                by,
+                ..
+            } => format!("{by} rejected"),
             Event::PollDue => "a poll was due".into(),
             Event::DeadlinePassed => "the deadline passed".into(),
             Event::CancelRequested { by, .. } => format!("{by} canceled the run"),

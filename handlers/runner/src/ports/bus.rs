@@ -4,11 +4,12 @@ use std::fmt::{Debug, Display};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::Result;
 
 /// A message on its way to a queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parcel {
     /// The queue: the name of the function that takes it.
     pub queue: String,
@@ -19,6 +20,7 @@ pub struct Parcel {
     /// None: at once.
     pub deliver_at: Option<Timestamp>,
     /// JSON.
+    #[serde(with = "serde_bytes")]
     pub body: Vec<u8>,
 }
 

@@ -4,15 +4,17 @@ use std::fmt::{Debug, Display};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use super::{Bus, Expect, Parcel, Result, Store};
 
 /// One write of a commit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Write {
     /// Which document.
     pub key: String,
     /// What it becomes; None: it is removed.
+    #[serde(with = "serde_bytes")]
     pub body: Option<Vec<u8>>,
     /// What it must be.
     pub expect: Expect,
@@ -61,7 +63,11 @@ impl Ledger for SaveThenSend {
         for write in writes {
             versions.push(match write.body {
                 Some(body) => self.store.put(&write.key, body, write.expect).await?,
-                None => self.store.delete(&write.key).await.map(|()| String::new())?,
+                None => self
+                    .store
+                    .delete(&write.key)
+                    .await
+                    .map(|()| String::new())?,
             });
         }
         if !parcels.is_empty() {

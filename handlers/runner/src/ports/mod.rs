@@ -3,8 +3,11 @@
 //! Each trait is small and says what a repeat means. Each backend (embedded, Azure, in memory) passes the same
 //! [`conformance`](crate::conformance) functions.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 mod artifacts;
 mod bus;
@@ -54,13 +57,13 @@ pub struct Ports {
 }
 
 /// What a port answers when it cannot do what it was asked. The question it answers: is another try worth it?
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum PortError {
     /// It may work soon, unchanged.
     #[error("{backend}: {reason}")]
     Transient {
         /// Who says so.
-        backend: &'static str,
+        backend: Cow<'static, str>,
         /// What happened, why, and what to do.
         reason: String,
     },
@@ -68,7 +71,7 @@ pub enum PortError {
     #[error("{backend}: {reason}")]
     Permanent {
         /// Who says so.
-        backend: &'static str,
+        backend: Cow<'static, str>,
         /// What happened, why, and what to do.
         reason: String,
     },
@@ -76,21 +79,35 @@ pub enum PortError {
     #[error("{backend}: {key} has changed meanwhile")]
     Conflict {
         /// Who says so.
-        backend: &'static str,
+        backend: Cow<'static, str>,
         /// Which document.
         key: String,
     },
 }
 
 impl PortError {
+    /// Somebody else wrote first.
+    pub fn conflict(backend: &'static str, key: impl Into<String>) -> Self {
+        Self::Conflict {
+            backend: backend.into(),
+            key: key.into(),
+        }
+    }
+
     /// An error that may be gone soon.
     pub fn transient(backend: &'static str, reason: impl fmt::Display) -> Self {
-        Self::Transient { backend, reason: reason.to_string() }
+        Self::Transient {
+            backend: backend.into(),
+            reason: reason.to_string(),
+        }
     }
 
     /// An error that stays.
     pub fn permanent(backend: &'static str, reason: impl fmt::Display) -> Self {
-        Self::Permanent { backend, reason: reason.to_string() }
+        Self::Permanent {
+            backend: backend.into(),
+            reason: reason.to_string(),
+        }
     }
 }
 

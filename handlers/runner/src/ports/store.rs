@@ -3,20 +3,22 @@
 use std::fmt::{Debug, Display};
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use super::Result;
 
 /// A document as it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
     /// Changes with each write; says nothing else.
     pub version: String,
     /// JSON.
+    #[serde(with = "serde_bytes")]
     pub body: Vec<u8>,
 }
 
 /// What a document must be for a write to happen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Expect {
     /// It must not be there.
     Absent,
