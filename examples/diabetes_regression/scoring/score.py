@@ -59,7 +59,7 @@ def read_rows(body: str, features: int) -> np.ndarray:
     return np.array(rows, dtype=float)
 
 
-def is_number(value: object) -> bool:
+def is_number(value: Any) -> bool:
     """True and false are ints to Python, NaN and Infinity are JSON to it; none is a feature."""
     return type(value) in (int, float) and abs(value) <= LARGEST
 

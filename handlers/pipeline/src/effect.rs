@@ -149,7 +149,7 @@ pub enum Effect {
     },
     /// Answered by `ModelRegistered` or `Refused`.
     RegisterModel(Box<Registration>),
-    /// Puts tags on a model version: `Performed`.
+    /// Puts tags on a model version.
     TagModel {
         /// The model.
         name: ModelName,
@@ -200,6 +200,13 @@ pub enum Effect {
         /// The requests.
         calls: Vec<Call>,
     },
+    /// Tells the people who look at the commit how its run does.
+    SetStatus {
+        /// Whether the change is fine; None: under way.
+        good: Option<bool>,
+        /// One sentence.
+        description: String,
+    },
 }
 
 impl Effect {
@@ -232,6 +239,7 @@ impl Effect {
             Self::CallEndpoint {
                 environment, round, ..
             } => format!("call {environment}, round {round}"),
+            Self::SetStatus { .. } => "set the commit's status".into(),
         }
     }
 

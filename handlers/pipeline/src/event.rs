@@ -278,11 +278,6 @@ pub enum Event {
         /// Why not.
         reason: String,
     },
-    /// An effect without a result of its own was performed.
-    Performed {
-        /// What was done.
-        what: String,
-    },
 
     /// The image is there.
     ImageBuilt {
@@ -387,6 +382,8 @@ pub enum EnvironmentEvent {
         number: u64,
         /// The image that it brings; None for a rollback.
         image: Option<Digest>,
+        /// A person asked for exactly this release: an image in quarantine may come back, an older run may pass.
+        explicit: bool,
         /// Whom to tell when it is granted later.
         reply_to: (StepKey, u32),
     },

@@ -14,4 +14,4 @@ pub mod steps;
 
 mod advance;
 
-pub use advance::advance;
+pub use advance::{advance, start};

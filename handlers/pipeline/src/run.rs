@@ -536,7 +536,6 @@ impl Run {
                 format!("{}:{} is registered", model.name, model.version)
             }
             Event::Refused { what, .. } => format!("{what} was refused"),
-            Event::Performed { what } => format!("{what}: done"),
             Event::ImageBuilt { digest, .. } => format!("image {} is built", digest.short()),
             Event::ImageFailed { build, .. } => format!("image build {build} failed"),
             Event::EnvironmentGranted { .. } => "the environment is ours".into(),

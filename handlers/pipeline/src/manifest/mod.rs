@@ -11,15 +11,26 @@ use serde::{Deserialize, Serialize};
 use crate::names::{Branch, Digest, EnvironmentName, ModelName, Project};
 
 mod defaults;
+mod explain;
+mod init;
+mod ordered;
+mod paths;
+mod places;
 mod read;
+mod toggle;
+mod validate;
 
-pub use read::{ManifestError, json_schema, read};
+pub use init::{Derived, derive};
+pub use paths::Concern;
+pub use read::{ManifestError, Problem, json_schema, read};
+pub use toggle::{Need, Toggle};
 
 /// A model repository's `trainyard.yml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The version of this file's shape: 1.
+    #[schemars(range(min = 1, max = 1))]
     pub version: u32,
     /// The project's name.
     pub project: Project,
@@ -47,39 +58,14 @@ pub struct Manifest {
     pub environments: Vec<(EnvironmentName, Environment)>,
 }
 
-/// A section, or `false`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Toggle<T> {
-    /// The section.
-    On(T),
-    /// `false`: this repository does without.
-    Off(bool),
-}
-
-impl<T: Default> Default for Toggle<T> {
-    fn default() -> Self {
-        Self::On(T::default())
-    }
-}
-
-impl<T> Toggle<T> {
-    /// The section, unless it is turned off.
-    pub fn get(&self) -> Option<&T> {
-        match self {
-            Self::On(section) => Some(section),
-            Self::Off(_) => None,
-        }
-    }
-}
-
 /// What starts a run, and what does not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Triggers {
-    /// Branches whose pushes are delivered.
+    /// Branches whose pushes are delivered: at least one.
+    #[schemars(length(min = 1))]
     pub branches: Vec<Branch>,
-    /// Whether pull requests are checked.
+    /// Whether pull requests are checked; nothing is trained or deployed for them.
     pub pull_requests: bool,
     /// Which changed files count.
     pub paths: Paths,
@@ -89,7 +75,8 @@ pub struct Triggers {
     pub supersede: bool,
 }
 
-/// Globs over paths from the repository's root; `**` crosses folders.
+/// Globs over paths from the repository's root: `*` and `?` stay in a folder, `**` crosses folders, and the plain name
+/// of a folder means all that is in it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Paths {
@@ -112,6 +99,7 @@ pub struct Check {
     /// What the coverage report must show.
     pub coverage: Coverage,
     /// After this long the check has failed.
+    #[schemars(range(min = 1, max = 43200))]
     pub timeout_minutes: u32,
 }
 
@@ -120,6 +108,7 @@ pub struct Check {
 #[serde(deny_unknown_fields, default)]
 pub struct Coverage {
     /// The least share of lines, in percent.
+    #[schemars(range(min = 0, max = 100))]
     pub min_line: f64,
     /// Whether a missing or empty report fails the check.
     pub required: bool,
@@ -142,6 +131,7 @@ pub struct Train {
     /// The model file that the command leaves in the folder `TRAINYARD_OUTPUTS`.
     pub model: String,
     /// After this long the job is canceled and the run has failed.
+    #[schemars(range(min = 1, max = 43200))]
     pub timeout_minutes: u32,
 }
 
@@ -178,6 +168,7 @@ pub struct Rule {
     pub goal: Goal,
     /// By how much the challenger must be better, in the metric's unit. Strictly better is always asked.
     #[serde(default)]
+    #[schemars(range(min = 0))]
     pub min_improvement: f64,
     /// A bound that must hold whatever the champion does: at most (minimize) or at least (maximize) this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -230,9 +221,11 @@ pub struct Load {
     pub payload: String,
     /// How long.
     #[serde(default = "defaults::load_seconds")]
+    #[schemars(range(min = 1, max = 600))]
     pub seconds: u32,
     /// How many requests are under way at a time.
     #[serde(default = "defaults::load_concurrency")]
+    #[schemars(range(min = 1, max = 64))]
     pub concurrency: u32,
 }
 
@@ -252,12 +245,14 @@ pub struct Smoke {
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
     /// HTTP status.
+    #[schemars(range(min = 100, max = 599))]
     pub status: u16,
     /// The numbers of the member `result`, in order; None: any.
     pub result: Option<Vec<f64>>,
     /// How many there must be; None: any.
     pub length: Option<usize>,
     /// How far each number may be off.
+    #[schemars(range(min = 0))]
     pub tolerance: f64,
 }
 
@@ -291,22 +286,10 @@ pub struct Approval {
     /// How many must approve.
     pub need: Need,
     /// After this long the gate is closed and the run has expired.
+    #[schemars(range(max = 720))]
     pub timeout_hours: f64,
     /// Whether who asked for the run may approve it.
     pub requester_may_approve: bool,
-}
-
-/// How many approvals open a gate. One rejection always closes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Need {
-    /// Any one approver.
-    One,
-    /// Every one of `approvers`.
-    All,
-    /// This many.
-    #[serde(untagged)]
-    Count(u32),
 }
 
 impl Manifest {
@@ -357,52 +340,5 @@ impl Manifest {
     }
 }
 
-/// A map that keeps the order of the file.
-mod ordered {
-    use std::fmt;
-
-    use serde::de::{MapAccess, Visitor};
-    use serde::ser::SerializeMap;
-    use serde::{Deserializer, Serializer};
-
-    use super::{Environment, EnvironmentName};
-
-    type Pairs = Vec<(EnvironmentName, Environment)>;
-
-    pub fn serialize<S: Serializer>(pairs: &Pairs, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(pairs.len()))?;
-        for (name, environment) in pairs {
-            map.serialize_entry(name, environment)?;
-        }
-        map.end()
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Pairs, D::Error> {
-        struct InOrder;
-
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Pairs;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map of environments")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
-                let mut pairs: Pairs = Vec::new();
-                while let Some((name, environment)) =
-                    map.next_entry::<EnvironmentName, Option<Environment>>()?
-                {
-                    if pairs.iter().any(|(known, _)| *known == name) {
-                        return Err(serde::de::Error::custom(format!(
-                            "environment `{name}` is there twice"
-                        )));
-                    }
-                    pairs.push((name, environment.unwrap_or_default()));
-                }
-                Ok(pairs)
-            }
-        }
-
-        deserializer.deserialize_map(InOrder)
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! Check: lint, unit tests, data tests and coverage, in the repository's own environment.
+//!
+//! ```text
+//! NotStarted --Requested--> Waiting(job) --JobFinished(completed), coverage ok--> Succeeded --> next
+//!                              |-----------JobFinished(completed), too little-----> Failed
+//!                              |-----------JobFinished(failed)--------------------> Failed, reports kept
+//!                              `-----------DeadlinePassed-------------------------> Failed, job canceled
+//! ```
+//!
+//! All commands run even if one is red, so that a person sees everything that is wrong at once.
+
+use super::job::{self, News};
+use crate::decision::{Context, Decision, retry_advice};
+use crate::effect::JobCommand;
+use crate::event::{Event, JobOutputs, Step};
+use crate::manifest::Check;
+use crate::run::{Progress, StepRecord};
+
+#[cfg(test)]
+mod tests;
+
+/// The metric that the job platform reads from the coverage report, in percent.
+pub const COVERAGE_METRIC: &str = "coverage_line_percent";
+
+/// Reports that are kept and shown, if the commands leave them.
+const REPORTS: [&str; 5] =
+    ["lint-testresults.xml", "unit-testresults.xml", "data-testresults.xml", "coverage.xml", "htmlcov/index.html"];
+
+/// Decides what the step does about an event.
+#[must_use]
+pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<Decision> {
+    let Some(check) = cx.manifest().check.get() else {
+        return (*event == Event::Requested).then(|| Decision::skip("`check: false` in trainyard.yml"));
+    };
+    if (&record.progress, event) == (&Progress::NotStarted, &Event::Requested) {
+        return Some(begin(check, cx));
+    }
+    Some(match job::news(record, event, cx)? {
+        News::Completed(_, outputs) => judge(check, outputs, cx),
+        News::Ended(outputs, mut failed) => {
+            failed.because.extend(outputs.said.iter().cloned());
+            failed.facts = job::reports(cx, outputs);
+            failed
+        }
+        News::GoOn(decision) => decision,
+    })
+}
+
+fn begin(check: &Check, cx: &Context<'_>) -> Decision {
+    let command = |name: &str, line: &Option<String>| {
+        line.as_ref().map(|line| JobCommand { name: name.to_owned(), line: line.clone() })
+    };
+    let commands: Vec<_> = command("lint", &check.lint).into_iter().chain(command("test", &check.test)).collect();
+    if commands.is_empty() {
+        return Decision::skip("trainyard.yml names neither `lint` nor `test`");
+    }
+    let Some(mut job) = job::spec(cx, check.timeout_minutes) else { return job::no_source(cx) };
+    job.environments = vec![check.environment.clone()];
+    job.commands = commands;
+    job.reports = REPORTS.map(str::to_owned).to_vec();
+    job::submit(job, cx)
+}
+
+fn judge(check: &Check, outputs: &JobOutputs, cx: &Context<'_>) -> Decision {
+    let has_tests = check.test.as_ref().is_some_and(|test| test.contains("--cov"));
+    let covered = outputs.metrics.get(COVERAGE_METRIC).copied();
+    let least = check.coverage.min_line;
+    let mut decision = match covered {
+        Some(percent) if percent < least => Decision::fail(
+            format!("the tests cover {percent:.1} % of the lines, and at least {least} % are asked for"),
+            retry_advice(cx.run, Step::Check),
+        ),
+        Some(percent) => Decision::succeed().because(format!("the tests cover {percent:.1} % of the lines")),
+        None if has_tests && check.coverage.required => Decision::fail(
+            "the tests left no coverage report (coverage.xml), or an empty one",
+            "Add `--cov-report=xml` to `check.test`, or set `check.coverage.required: false`.",
+        ),
+        None => Decision::succeed(),
+    };
+    decision.because.extend(outputs.said.iter().cloned());
+    decision.facts = job::reports(cx, outputs);
+    decision
+}

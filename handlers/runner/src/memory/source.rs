@@ -1,0 +1,167 @@
+//! Model repositories in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use pipeline::names::{Branch, CommitId, Digest, Project};
+
+use super::artifacts::MemoryArtifacts;
+use super::world::World;
+use super::{absent, lock, named, tar};
+use crate::ports::{CommitStatus, Result, Revision, Source};
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// Commits that a test made.
+pub struct MemorySource {
+    world: World,
+    artifacts: Arc<MemoryArtifacts>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    branches: BTreeMap<(Project, Branch), CommitId>,
+    commits: BTreeMap<(Project, CommitId), Files>,
+    statuses: BTreeMap<(Project, CommitId), BTreeMap<String, CommitStatus>>,
+}
+
+named!(MemorySource, "model repositories in memory");
+
+impl MemorySource {
+    pub(super) fn new(world: World, artifacts: Arc<MemoryArtifacts>) -> Self {
+        Self {
+            world,
+            artifacts,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Makes a commit of these files and moves the branch to it. The same history gives the same commits.
+    pub fn commit<P, B>(
+        &self,
+        project: &Project,
+        branch: &Branch,
+        files: impl IntoIterator<Item = (P, B)>,
+    ) -> CommitId
+    where
+        P: Into<String>,
+        B: Into<Vec<u8>>,
+    {
+        let files: Files = files
+            .into_iter()
+            .map(|(path, bytes)| (path.into(), bytes.into()))
+            .collect();
+        let mut state = lock(&self.state);
+        let head = (project.clone(), branch.clone());
+        let parent = state.branches.get(&head);
+        let story = format!("{project} {parent:?} {:?}", digests(&files));
+        let commit: CommitId = Digest::of(story.as_bytes()).hex()[..40]
+            .parse()
+            .expect("40 hexadecimal digits are a commit");
+        state.branches.insert(head, commit.clone());
+        state
+            .commits
+            .insert((project.clone(), commit.clone()), files);
+        commit
+    }
+
+    /// Drops a commit, as a forced push does.
+    pub fn forget(&self, project: &Project, commit: &CommitId) {
+        let key = (project.clone(), commit.clone());
+        lock(&self.state).commits.remove(&key);
+    }
+
+    /// What people see on a commit, by context.
+    #[must_use]
+    pub fn statuses(&self, project: &Project, commit: &CommitId) -> BTreeMap<String, CommitStatus> {
+        let key = (project.clone(), commit.clone());
+        let state = lock(&self.state);
+        state.statuses.get(&key).cloned().unwrap_or_default()
+    }
+
+    fn files(&self, project: &Project, commit: &CommitId) -> Result<Files> {
+        let key = (project.clone(), commit.clone());
+        let state = lock(&self.state);
+        let files = state.commits.get(&key).cloned();
+        files.ok_or_else(|| absent(format_args!("commit {commit} in {project}")))
+    }
+}
+
+fn digests(files: &Files) -> BTreeMap<&str, Digest> {
+    let digests = files.iter();
+    digests
+        .map(|(path, bytes)| (path.as_str(), Digest::of(bytes)))
+        .collect()
+}
+
+#[async_trait]
+impl Source for MemorySource {
+    async fn resolve(&self, project: &Project, revision: &Revision) -> Result<CommitId> {
+        let faults = &self.world.faults;
+        faults.around("source.resolve", project.as_str(), || match revision {
+            Revision::Commit(commit) => self.files(project, commit).map(|_| commit.clone()),
+            Revision::Branch(branch) => {
+                let key = (project.clone(), branch.clone());
+                let head = lock(&self.state).branches.get(&key).cloned();
+                head.ok_or_else(|| absent(format_args!("branch {branch} in {project}")))
+            }
+        })
+    }
+
+    async fn read(
+        &self,
+        project: &Project,
+        commit: &CommitId,
+        path: &str,
+    ) -> Result<Option<Vec<u8>>> {
+        let faults = &self.world.faults;
+        faults.around("source.read", path, || {
+            Ok(self.files(project, commit)?.remove(path))
+        })
+    }
+
+    async fn snapshot(&self, project: &Project, commit: &CommitId) -> Result<Digest> {
+        let faults = &self.world.faults;
+        faults.around("source.snapshot", commit.as_str(), || {
+            let tar = tar::pack(&self.files(project, commit)?)?;
+            Ok(self.artifacts.keep(tar))
+        })
+    }
+
+    async fn changed(
+        &self,
+        project: &Project,
+        from: Option<&CommitId>,
+        to: &CommitId,
+    ) -> Result<Vec<String>> {
+        let faults = &self.world.faults;
+        faults.around("source.changed", to.as_str(), || {
+            let old = from.and_then(|from| self.files(project, from).ok());
+            let old = old.unwrap_or_default();
+            let new = self.files(project, to)?;
+            let mut paths: Vec<String> = old.keys().chain(new.keys()).cloned().collect();
+            paths.sort();
+            paths.dedup();
+            paths.retain(|path| old.get(path) != new.get(path));
+            Ok(paths)
+        })
+    }
+
+    async fn set_status(
+        &self,
+        project: &Project,
+        commit: &CommitId,
+        status: &CommitStatus,
+    ) -> Result<()> {
+        let faults = &self.world.faults;
+        faults.around("source.set_status", &status.context, || {
+            let key = (project.clone(), commit.clone());
+            let mut state = lock(&self.state);
+            let statuses = state.statuses.entry(key).or_default();
+            statuses.insert(status.context.clone(), status.clone());
+            Ok(())
+        })
+    }
+}
