@@ -40,11 +40,8 @@ fn ledger_commit(bencher: Bencher, in_flight: usize) {
     both.measure(bencher, in_flight, move |caller| {
         let ports = ports.clone();
         async move {
-            let write = Write {
-                key: format!("runs/r{caller}"),
-                body: Some(vec![b'x'; 4096]),
-                expect: Expect::Anything,
-            };
+            let write =
+                Write { key: format!("runs/r{caller}"), body: Some(vec![b'x'; 4096]), expect: Expect::Anything };
             // The same message each time: the queue does not grow.
             let parcel = Parcel {
                 queue: "train".into(),
@@ -76,19 +73,11 @@ impl Both {
         let (host, handler) = (runtime(), runtime());
         let machine = Machine::new();
         machine.faults.keep_no_trace();
-        let listener = host
-            .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-            .expect("there is a free port");
+        let listener = host.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).expect("there is a free port");
         let address = listener.local_addr().expect("it is bound");
         host.spawn(local::link::serve(listener, "token".into(), machine.ports()));
-        let ports = handler
-            .block_on(local::link::connect(address, "token"))
-            .expect("the host is there");
-        Self {
-            handler,
-            ports: Arc::new(ports),
-            _host: host,
-        }
+        let ports = handler.block_on(local::link::connect(address, "token")).expect("the host is there");
+        Self { handler, ports: Arc::new(ports), _host: host }
     }
 
     /// Calls from so many tasks at once, each with its next call after the answer to the last.

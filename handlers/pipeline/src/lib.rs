@@ -11,6 +11,7 @@ pub mod plan;
 pub mod release;
 pub mod run;
 pub mod steps;
+pub mod why;
 
 mod advance;
 

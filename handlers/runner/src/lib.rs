@@ -1,5 +1,14 @@
 //! The loop between decisions and the world: load, decide, save, perform, send. And the traits of that world.
 
 pub mod conformance;
+pub mod intake;
+pub mod keys;
 pub mod memory;
+mod perform;
 pub mod ports;
+mod records;
+mod runner;
+mod sweep;
+
+pub use runner::{Handled, Runner};
+pub use sweep::Swept;

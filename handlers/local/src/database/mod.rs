@@ -116,6 +116,19 @@ impl Database {
         answered.await.unwrap_or(Err(DatabaseError::Closed))
     }
 
+    /// The same for who is not in a task, such as a program that starts.
+    pub(crate) fn read_blocking<T, F>(&self, work: F) -> Result<T, DatabaseError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Reading<'_>) -> Result<T, DatabaseError> + Send + 'static,
+    {
+        let (answer, answered) = std::sync::mpsc::sync_channel(1);
+        self.inner.readers.run(Box::new(move |reading| {
+            let _ = answer.send(work(reading));
+        }));
+        answered.recv().unwrap_or(Err(DatabaseError::Closed))
+    }
+
     /// Puts a request into the next commit; with `within`, it may wait that long for another one to ride with.
     pub(crate) fn submit(&self, request: Box<dyn Request>, within: Option<Duration>) {
         self.inner.writer.submit(request, within);

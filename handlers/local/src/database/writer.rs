@@ -90,9 +90,9 @@ where
     }
 
     fn settled(self: Box<Self>, outcome: Result<(), DatabaseError>) {
-        let answer = outcome.and_then(|()| self.value.ok_or(DatabaseError::Closed));
+        let Self { value, answer, .. } = *self;
         // Nobody minds when the asker has gone.
-        let _ = self.answer.send(answer);
+        let _ = answer.send(outcome.and_then(|()| value.ok_or(DatabaseError::Closed)));
     }
 }
 

@@ -141,3 +141,10 @@ pub(super) fn end_leftovers(outputs: &Path) {
 /// Elsewhere nobody tells whose a process is; what is left behind ends by itself.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn end_leftovers(_outputs: &Path) {}
+
+/// Whether somebody else ended it: the system for lack of memory, a person, a machine that shuts down.
+pub(super) fn was_killed(status: ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt as _;
+    let by = |signal: Signal| status.signal() == Some(signal.as_raw());
+    by(Signal::KILL) || by(Signal::TERM)
+}

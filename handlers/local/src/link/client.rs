@@ -72,11 +72,7 @@ pub(super) struct Link {
 
 impl Link {
     /// Calls a method of the host's ports.
-    pub async fn call<A: Serialize, T: DeserializeOwned>(
-        &self,
-        method: Method,
-        args: A,
-    ) -> PortResult<T> {
+    pub async fn call<A: Serialize, T: DeserializeOwned>(&self, method: Method, args: A) -> PortResult<T> {
         let mut connection = self.current();
         if !connection.is_alive() {
             connection = self.renew().await?;
@@ -101,9 +97,8 @@ impl Link {
             return Ok(current);
         }
         // Also a refusal is worth another try: a host that starts again has a handler of its own.
-        let (connection, welcome) = dial(self.address, &self.token)
-            .await
-            .map_err(|error| PortError::transient(BACKEND, error))?;
+        let (connection, welcome) =
+            dial(self.address, &self.token).await.map_err(|error| PortError::transient(BACKEND, error))?;
         tracing::info!("Connected to the host at {} again", self.address);
         self.is_atomic.store(welcome.is_atomic, Ordering::Relaxed);
         let connection = Arc::new(connection);
@@ -124,25 +119,17 @@ async fn dial(address: SocketAddr, token: &str) -> Result<(Connection, Welcome),
 }
 
 /// The outer error: the connection. The inner one: what the host says against us.
-async fn shake_hands(
-    address: SocketAddr,
-    token: &str,
-) -> std::io::Result<Result<(Connection, Welcome), String>> {
+async fn shake_hands(address: SocketAddr, token: &str) -> std::io::Result<Result<(Connection, Welcome), String>> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (mut reader, mut writer) = stream.into_split();
-    let hello = Hello {
-        version: VERSION,
-        token: token.into(),
-    };
+    let hello = Hello { version: VERSION, token: token.into() };
     let hello = frame::encode(0, OK, &hello).map_err(std::io::Error::other)?;
     writer.write_all(&hello).await?;
 
     let mut inbox = BytesMut::with_capacity(16 << 10);
     let answer = loop {
-        if let Some(answer) =
-            frame::split(&mut inbox, FRAME_MAX).map_err(std::io::Error::other)?
-        {
+        if let Some(answer) = frame::split(&mut inbox, FRAME_MAX).map_err(std::io::Error::other)? {
             break answer;
         }
         if reader.read_buf(&mut inbox).await? == 0 {

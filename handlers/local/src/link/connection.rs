@@ -49,19 +49,12 @@ struct State {
 impl Connection {
     /// Takes over a connection after its handshake. `rest` is what was read past it.
     pub fn start(reader: OwnedReadHalf, writer: OwnedWriteHalf, rest: BytesMut) -> Self {
-        let shared = Arc::new(Shared {
-            writer,
-            last: AtomicU64::new(0),
-            state: Mutex::default(),
-            filled: Notify::new(),
-        });
+        let shared =
+            Arc::new(Shared { writer, last: AtomicU64::new(0), state: Mutex::default(), filled: Notify::new() });
         let mut tasks = JoinSet::new();
         tasks.spawn(read(reader, rest, shared.clone()));
         tasks.spawn(write(shared.clone()));
-        Self {
-            shared,
-            _tasks: tasks,
-        }
+        Self { shared, _tasks: tasks }
     }
 
     /// Whether it is worth another call.
@@ -70,11 +63,7 @@ impl Connection {
     }
 
     /// Calls a method and waits for its answer.
-    pub async fn call<A: Serialize, T: DeserializeOwned>(
-        &self,
-        method: Method,
-        args: &A,
-    ) -> Result<T> {
+    pub async fn call<A: Serialize, T: DeserializeOwned>(&self, method: Method, args: &A) -> Result<T> {
         let number = self.shared.last.fetch_add(1, Ordering::Relaxed) + 1;
         let call = frame::encode(number, method as u8, args).map_err(|error| {
             let reason = format!("{} cannot be called: {error}", method.name());

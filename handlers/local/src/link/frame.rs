@@ -41,11 +41,7 @@ pub(super) enum FrameError {
 }
 
 /// Writes a frame.
-pub(super) fn encode<T: Serialize + ?Sized>(
-    number: u64,
-    kind: u8,
-    body: &T,
-) -> Result<Vec<u8>, FrameError> {
+pub(super) fn encode<T: Serialize + ?Sized>(number: u64, kind: u8, body: &T) -> Result<Vec<u8>, FrameError> {
     let mut frame = Vec::with_capacity(256);
     frame.extend_from_slice(&[0; 4]);
     frame.extend_from_slice(&number.to_be_bytes());
@@ -58,10 +54,7 @@ pub(super) fn encode<T: Serialize + ?Sized>(
             frame[..4].copy_from_slice(&prefix.to_be_bytes());
             Ok(frame)
         }
-        _ => Err(FrameError::TooLong {
-            length,
-            limit: FRAME_MAX,
-        }),
+        _ => Err(FrameError::TooLong { length, limit: FRAME_MAX }),
     }
 }
 
@@ -86,16 +79,10 @@ pub(super) fn split(inbox: &mut BytesMut, limit: usize) -> Result<Option<Frame>,
     frame.advance(4);
     let number = frame.get_u64();
     let kind = frame.get_u8();
-    Ok(Some(Frame {
-        number,
-        kind,
-        body: frame,
-    }))
+    Ok(Some(Frame { number, kind, body: frame }))
 }
 
 /// Reads a body.
-pub(super) fn decode<'a, T: Deserialize<'a>>(
-    body: &'a [u8],
-) -> Result<T, rmp_serde::decode::Error> {
+pub(super) fn decode<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, rmp_serde::decode::Error> {
     rmp_serde::from_slice(body)
 }

@@ -7,14 +7,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pipeline::effect::{BuildSpec, DeploymentSpec, JobSpec, Registration};
 use pipeline::event::Answer;
-use pipeline::names::{
-    BuildName, CommitId, DeploymentName, Digest, EnvironmentName, JobName, ModelName, Project,
-};
+use pipeline::names::{BuildName, CommitId, DeploymentName, Digest, EnvironmentName, JobName, ModelName, Project};
 use pipeline::release::Model;
 use runner::ports::{
-    Artifacts, BuildStatus, Bus, CommitStatus, DeploymentStatus, Deployments, Document, Expect,
-    Images, JobPlatform, JobStatus, Ledger, LogChunk, ModelRegistry, ModelVersion, Parcel, Ports,
-    Result, Revision, Source, Store, SystemClock, Write,
+    Artifacts, BuildStatus, Bus, CommitStatus, DeploymentStatus, Deployments, Document, Expect, Images, JobPlatform,
+    JobStatus, Ledger, LogChunk, ModelRegistry, ModelVersion, Parcel, Ports, Result, Revision, Source, Store,
+    SystemClock, Write,
 };
 use serde_bytes::{ByteBuf, Bytes};
 
@@ -24,24 +22,8 @@ use super::method::Method;
 /// All ports over one link, named as the host names them.
 pub(super) fn ports(link: &Arc<Link>, names: [String; 9]) -> Ports {
     let [store, bus, ledger, artifacts, source, jobs, models, images, deployments] =
-        names.map(|name| {
-            Arc::new(Remote {
-                link: link.clone(),
-                name,
-            })
-        });
-    Ports {
-        store,
-        bus,
-        ledger,
-        artifacts,
-        source,
-        jobs,
-        models,
-        images,
-        deployments,
-        clock: Arc::new(SystemClock),
-    }
+        names.map(|name| Arc::new(Remote { link: link.clone(), name }));
+    Ports { store, bus, ledger, artifacts, source, jobs, models, images, deployments, clock: Arc::new(SystemClock) }
 }
 
 /// A port of the host.
@@ -122,12 +104,7 @@ impl Source for Remote {
         self.link.call(Method::SourceResolve, args).await
     }
 
-    async fn read(
-        &self,
-        project: &Project,
-        commit: &CommitId,
-        path: &str,
-    ) -> Result<Option<Vec<u8>>> {
+    async fn read(&self, project: &Project, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>> {
         let args = (project, commit, path);
         let bytes: Option<ByteBuf> = self.link.call(Method::SourceRead, args).await?;
         Ok(bytes.map(ByteBuf::into_vec))
@@ -138,22 +115,12 @@ impl Source for Remote {
         self.link.call(Method::SourceSnapshot, args).await
     }
 
-    async fn changed(
-        &self,
-        project: &Project,
-        from: Option<&CommitId>,
-        to: &CommitId,
-    ) -> Result<Vec<String>> {
+    async fn changed(&self, project: &Project, from: Option<&CommitId>, to: &CommitId) -> Result<Vec<String>> {
         let args = (project, from, to);
         self.link.call(Method::SourceChanged, args).await
     }
 
-    async fn set_status(
-        &self,
-        project: &Project,
-        commit: &CommitId,
-        status: &CommitStatus,
-    ) -> Result<()> {
+    async fn set_status(&self, project: &Project, commit: &CommitId, status: &CommitStatus) -> Result<()> {
         let args = (project, commit, status);
         self.link.call(Method::SourceSetStatus, args).await
     }
@@ -189,12 +156,7 @@ impl ModelRegistry for Remote {
         self.link.call(Method::ModelsGet, (name, version)).await
     }
 
-    async fn tag(
-        &self,
-        name: &ModelName,
-        version: u64,
-        tags: &BTreeMap<String, String>,
-    ) -> Result<()> {
+    async fn tag(&self, name: &ModelName, version: u64, tags: &BTreeMap<String, String>) -> Result<()> {
         let args = (name, version, tags);
         self.link.call(Method::ModelsTag, args).await
     }

@@ -1,8 +1,7 @@
 //! What a manifest means where it is silent: the values of MLOpsPython.
 
 use super::{
-    Approval, Check, Coverage, Environment, Evaluate, Expect, Goal, Need, OnWorse, Rule, Scoring,
-    Train, Triggers,
+    Approval, Check, Coverage, Environment, Evaluate, Expect, Goal, Need, OnWorse, Rule, Scoring, Train, Triggers,
 };
 use crate::names::EnvironmentName;
 
@@ -12,10 +11,7 @@ impl Default for Triggers {
         Self {
             branches: vec![branch("main"), branch("master")],
             pull_requests: true,
-            paths: super::Paths {
-                include: Vec::new(),
-                exclude: vec!["docs/**".into(), "**/*.md".into()],
-            },
+            paths: super::Paths { include: Vec::new(), exclude: vec!["docs/**".into(), "**/*.md".into()] },
             scoring_paths: vec!["scoring/**".into()],
             supersede: true,
         }
@@ -36,10 +32,7 @@ impl Default for Check {
 
 impl Default for Coverage {
     fn default() -> Self {
-        Self {
-            min_line: 0.0,
-            required: true,
-        }
+        Self { min_line: 0.0, required: true }
     }
 }
 
@@ -59,17 +52,8 @@ impl Default for Train {
 
 impl Default for Evaluate {
     fn default() -> Self {
-        let mse = Rule {
-            metric: "mse".into(),
-            goal: Goal::Minimize,
-            min_improvement: 0.0,
-            bound: None,
-        };
-        Self {
-            run: true,
-            on_worse: OnWorse::Stop,
-            rules: vec![mse],
-        }
+        let mse = Rule { metric: "mse".into(), goal: Goal::Minimize, min_improvement: 0.0, bound: None };
+        Self { run: true, on_worse: OnWorse::Stop, rules: vec![mse] }
     }
 }
 
@@ -88,32 +72,19 @@ impl Default for Scoring {
 
 impl Default for Expect {
     fn default() -> Self {
-        Self {
-            status: 200,
-            result: None,
-            length: None,
-            tolerance: 1e-6,
-        }
+        Self { status: 200, result: None, length: None, tolerance: 1e-6 }
     }
 }
 
 impl Default for Approval {
     fn default() -> Self {
-        Self {
-            approvers: Vec::new(),
-            need: Need::One,
-            timeout_hours: 48.0,
-            requester_may_approve: false,
-        }
+        Self { approvers: Vec::new(), need: Need::One, timeout_hours: 48.0, requester_may_approve: false }
     }
 }
 
 pub(super) fn environments() -> Vec<(EnvironmentName, Environment)> {
     let name = |text: &str| text.parse().expect("an environment's name");
-    let gated = Environment {
-        approval: Some(Approval::default()),
-        ..Environment::default()
-    };
+    let gated = Environment { approval: Some(Approval::default()), ..Environment::default() };
     vec![(name("qa"), Environment::default()), (name("prod"), gated)]
 }
 

@@ -4,6 +4,7 @@ use serde_saphyr::Error;
 
 use super::places::{Place, Places, place, shown};
 use super::read::Problem;
+use super::toggle::BY_HAND;
 
 /// What is wrong with a text that cannot be a manifest at all.
 pub(super) fn explain_syntax(error: &Error) -> Problem {
@@ -13,13 +14,19 @@ pub(super) fn explain_syntax(error: &Error) -> Problem {
 /// What is wrong with a text that is YAML.
 pub(super) fn explain(error: &Error, places: &Places) -> Problem {
     let error = innermost(error);
-    let at = error.location().map_or((0, 0), place);
-    Problem {
-        line: at.0,
-        column: at.1,
-        what: what(error, at, places),
+    let mut at = error.location().map_or((0, 0), place);
+    // These are reported where the key stands, and it is the value that is wrong.
+    if let Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } = error
+        && BY_HAND.contains(&expected.as_str())
+    {
+        at = places.value_of(at).unwrap_or(at);
     }
+    Problem { line: at.0, column: at.1, what: what(error, at, places) }
 }
+
+/// Texts that `null` leaves out.
+const OPTIONAL: [&str; 6] =
+    ["check.lint", "check.test", "train.parameters", "train.data", "register.name", "scoring.tests"];
 
 fn innermost(mut error: &Error) -> &Error {
     loop {
@@ -32,33 +39,27 @@ fn innermost(mut error: &Error) -> &Error {
 
 fn what(error: &Error, at: Place, places: &Places) -> String {
     match error {
-        Error::SerdeUnknownField {
-            field, expected, ..
-        } => {
+        Error::SerdeUnknownField { field, expected, .. } => {
             let section = match places.section(at) {
                 None | Some("") => String::new(),
                 Some(section) => format!(" in `{section}`"),
             };
-            format!(
-                "unknown key `{}`{section}{}",
-                shown(field),
-                choices(field, expected)
-            )
+            format!("unknown key `{}`{section}{}", shown(field), choices(field, expected))
         }
-        Error::SerdeUnknownVariant {
-            variant, expected, ..
-        } => {
+        Error::SerdeUnknownVariant { variant, expected, .. } => {
             let choices = choices(variant, expected);
             named(places, at, format!("unknown `{}`{choices}", shown(variant)))
         }
         Error::SerdeMissingField { field, .. } => {
-            named(places, at, format!("the key `{field}` is missing"))
+            let what = format!("the key `{field}` is missing");
+            match places.section(at) {
+                // A section without braces stands where its first key stands.
+                Some(section) if !section.is_empty() => format!("{section}: {what}"),
+                _ => named(places, at, what),
+            }
         }
         Error::DuplicateMappingKey { key, .. } => match key {
-            Some(key) => format!(
-                "the key `{}` is there twice; each key may be there once",
-                shown(key)
-            ),
+            Some(key) => format!("the key `{}` is there twice; each key may be there once", shown(key)),
             None => "a key is there twice; each key may be there once".to_owned(),
         },
         Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
@@ -70,28 +71,21 @@ fn what(error: &Error, at: Place, places: &Places) -> String {
         Error::NullIntoString { .. } => wrong(places, at, "a string"),
         Error::QuotingRequired { value, .. } => {
             let value = shown(value);
-            named(
-                places,
-                at,
-                format!("a text is needed; write \"{value}\" if the text {value} is meant"),
-            )
+            let optional = places.found(at).is_some_and(|(path, _)| OPTIONAL.contains(&path));
+            let or_null = if optional { ", and `null` to leave it out" } else { "" };
+            let what = format!("expected a text, found `{value}`; write \"{value}\" if this text is meant{or_null}");
+            named(places, at, what)
         }
-        Error::MergeKeyNotAllowed { .. } => {
-            "`<<` is not understood here: write the keys themselves".to_owned()
-        }
-        Error::MultipleDocuments { .. } => {
-            "a second YAML document begins; a manifest is one document".to_owned()
-        }
-        Error::Eof { .. } => {
-            "the file is empty; the smallest manifest is `version: 1` and `project: name`"
-                .to_owned()
-        }
+        Error::MergeKeyNotAllowed { .. } => "`<<` is not understood here: write the keys themselves".to_owned(),
+        Error::MultipleDocuments { .. } => "a second YAML document begins; a manifest is one document".to_owned(),
+        Error::Eof { .. } => "the file is empty; the smallest manifest is `version: 1` and `project: name`".to_owned(),
         Error::UnsupportedTag { tag, .. } => {
             format!("the tag `{}` is not understood; leave it out", shown(tag))
         }
         Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => {
             format!("the file is larger or deeper than any manifest: {}", bare(error))
         }
+        Error::UnknownAnchor { .. } => "`*` names an anchor that is not there".to_owned(),
         Error::Message { msg, .. } => named(places, at, shown_words(msg)),
         other => named(places, at, bare(other)),
     }
@@ -132,9 +126,8 @@ fn in_words(expected: &str) -> &str {
 /// The library's words without its own place, which stands before ours already.
 fn bare(error: &Error) -> String {
     let text = error.to_string();
-    let at = error
-        .location()
-        .map(|at| format!(" at line {}, column {}", at.line(), at.column()));
+    let at = error.location().map(|at| format!(" at line {}, column {}", at.line(), at.column()));
+    let text = text.replace("recursion limit exceeded", "sections and lists are nested too deep");
     let text = match at.and_then(|at| text.find(&at).map(|start| (start, at.len()))) {
         Some((start, len)) => format!("{}{}", &text[..start], &text[start + len..]),
         None => text,
@@ -147,20 +140,13 @@ fn shown_words(text: &str) -> String {
 }
 
 fn shown_line(line: &str) -> String {
-    line.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(300)
-        .collect()
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
 }
 
 /// `; did you mean ...? Allowed: ...`
 fn choices(given: &str, allowed: &[&str]) -> String {
     let listed = |word: &&str| {
-        if word.contains(' ') {
-            (*word).to_owned()
-        } else {
-            format!("`{word}`")
-        }
+        if word.contains(' ') { (*word).to_owned() } else { format!("`{word}`") }
     };
     let all = allowed.iter().map(listed).collect::<Vec<_>>().join(", ");
     match nearest(given, allowed) {

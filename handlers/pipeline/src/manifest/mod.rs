@@ -296,21 +296,14 @@ impl Manifest {
     /// The name that the project's models are registered under.
     #[must_use]
     pub fn model_name(&self) -> ModelName {
-        let default = || {
-            format!("{}_model", self.project)
-                .parse()
-                .expect("a project's name fits a model's name")
-        };
+        let default = || format!("{}_model", self.project).parse().expect("a project's name fits a model's name");
         self.register.name.clone().unwrap_or_else(default)
     }
 
     /// The environment's settings.
     #[must_use]
     pub fn environment(&self, name: &EnvironmentName) -> Option<&Environment> {
-        self.environments
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, environment)| environment)
+        self.environments.iter().find(|(known, _)| known == name).map(|(_, environment)| environment)
     }
 
     /// The environment whose releases are the champions: the last.
@@ -323,19 +316,13 @@ impl Manifest {
     #[must_use]
     pub fn rolls_back(&self, name: &EnvironmentName) -> bool {
         let is_last = self.production() == Some(name);
-        self.environment(name)
-            .and_then(|environment| environment.rollback)
-            .unwrap_or(is_last)
+        self.environment(name).and_then(|environment| environment.rollback).unwrap_or(is_last)
     }
 
     /// The digest of the settings that decide how a release serves in this environment.
     #[must_use]
     pub fn config_digest(&self, name: &EnvironmentName) -> Digest {
-        let settings = (
-            self.environment(name),
-            &self.scoring.entry,
-            &self.scoring.environment,
-        );
+        let settings = (self.environment(name), &self.scoring.entry, &self.scoring.environment);
         Digest::of(&serde_json::to_vec(&settings).expect("settings are plain data"))
     }
 }

@@ -31,13 +31,9 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
             let mut pairs: Pairs = Vec::new();
-            while let Some((name, environment)) =
-                map.next_entry::<EnvironmentName, Option<Environment>>()?
-            {
+            while let Some((name, environment)) = map.next_entry::<EnvironmentName, Option<Environment>>()? {
                 if pairs.iter().any(|(known, _)| *known == name) {
-                    return Err(serde::de::Error::custom(format!(
-                        "environment `{name}` is there twice"
-                    )));
+                    return Err(serde::de::Error::custom(format!("environment `{name}` is there twice")));
                 }
                 pairs.push((name, environment.unwrap_or_default()));
             }

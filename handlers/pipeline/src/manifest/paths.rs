@@ -33,11 +33,7 @@ impl Triggers {
             let reason = nothing(changed);
             return Concern::Nothing { reason };
         }
-        if counted.all(|path| any(&self.scoring_paths, path)) {
-            Concern::Scoring
-        } else {
-            Concern::Everything
-        }
+        if counted.all(|path| any(&self.scoring_paths, path)) { Concern::Scoring } else { Concern::Everything }
     }
 }
 
@@ -108,12 +104,7 @@ fn matches(glob: &str, path: &str) -> bool {
 
 /// Whether the pattern means the items, where a star means any number of them. Only the last star needs another try, so
 /// this takes at most pattern times items, whatever the pattern.
-fn wild<P, T>(
-    pattern: &[P],
-    items: &[T],
-    star: impl Fn(&P) -> bool,
-    same: impl Fn(&P, &T) -> bool,
-) -> bool {
+fn wild<P, T>(pattern: &[P], items: &[T], star: impl Fn(&P) -> bool, same: impl Fn(&P, &T) -> bool) -> bool {
     let (mut p, mut i) = (0, 0);
     let mut last: Option<(usize, usize)> = None;
     while i < items.len() {

@@ -17,8 +17,8 @@ pub(super) type Place = (u64, u64);
 #[derive(Debug, Default)]
 pub(super) struct Places {
     values: HashMap<String, Place>,
-    /// By place: the section that a key belongs to.
-    sections: HashMap<Place, String>,
+    /// By place: the section that a key belongs to, and the path of its value.
+    keys: HashMap<Place, (String, String)>,
     /// By place: the path, and what stands there in words.
     found: HashMap<Place, (String, String)>,
 }
@@ -52,7 +52,13 @@ impl Places {
 
     /// The section that the key at this place belongs to; empty for the whole file.
     pub(super) fn section(&self, key: Place) -> Option<&str> {
-        self.sections.get(&key).map(String::as_str)
+        self.keys.get(&key).map(|(section, _)| section.as_str())
+    }
+
+    /// Where the value of the key at this place stands.
+    pub(super) fn value_of(&self, key: Place) -> Option<Place> {
+        let (_, value) = self.keys.get(&key)?;
+        self.values.get(value).copied()
     }
 
     /// What the file says at this path, in words.
@@ -63,9 +69,7 @@ impl Places {
 
     fn add(&mut self, path: String, node: &Spanned<Node>) {
         let place = place(node.referenced);
-        self.found
-            .entry(place)
-            .or_insert_with(|| (path.clone(), node.value.words()));
+        self.found.entry(place).or_insert_with(|| (path.clone(), node.value.words()));
         self.values.entry(path.clone()).or_insert(place);
         match &node.value {
             Node::Leaf(_) => {}
@@ -76,15 +80,10 @@ impl Places {
             }
             Node::Map(entries) => {
                 for (key, value) in entries {
-                    self.sections
-                        .entry(self::place(key.referenced))
-                        .or_insert_with(|| path.clone());
+                    let at = self::place(key.referenced);
                     let key = shown(&key.value);
-                    let below = if path.is_empty() {
-                        key
-                    } else {
-                        format!("{path}.{key}")
-                    };
+                    let below = if path.is_empty() { key } else { format!("{path}.{key}") };
+                    self.keys.entry(at).or_insert_with(|| (path.clone(), below.clone()));
                     self.add(below, value);
                 }
             }
@@ -105,11 +104,7 @@ pub(super) fn shown(text: &str) -> String {
         .flat_map(|c| {
             // Directional marks can turn a line around in a terminal; `escape_debug` knows them all.
             let escape = c != '"' && c != '\'' && c != '\\';
-            let escaped: Vec<char> = if escape {
-                c.escape_debug().collect()
-            } else {
-                vec![c]
-            };
+            let escaped: Vec<char> = if escape { c.escape_debug().collect() } else { vec![c] };
             escaped
         })
         .collect();

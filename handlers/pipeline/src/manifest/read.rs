@@ -59,19 +59,13 @@ pub fn read(file: &str, text: &str) -> Result<Manifest, ManifestError> {
     let refuse = |mut problems: Vec<Problem>| {
         problems.sort();
         problems.truncate(MOST_PROBLEMS);
-        Err(ManifestError {
-            file: file.to_owned(),
-            problems,
-        })
+        Err(ManifestError { file: file.to_owned(), problems })
     };
     if text.len() > MOST_BYTES {
         return refuse(vec![Problem {
             line: 0,
             column: 0,
-            what: format!(
-                "the file has {} bytes; a manifest has at most {MOST_BYTES}",
-                text.len()
-            ),
+            what: format!("the file has {} bytes; a manifest has at most {MOST_BYTES}", text.len()),
         }]);
     }
     let tree: Spanned<Node> = match serde_saphyr::from_str_with_options(text, options()) {
@@ -88,11 +82,7 @@ pub fn read(file: &str, text: &str) -> Result<Manifest, ManifestError> {
         Err(error) => return refuse(vec![explain(&error, &places)]),
     };
     let problems = validate(&manifest, &places);
-    if problems.is_empty() {
-        Ok(manifest)
-    } else {
-        refuse(problems)
-    }
+    if problems.is_empty() { Ok(manifest) } else { refuse(problems) }
 }
 
 /// The JSON Schema of a manifest, for editors.

@@ -10,6 +10,9 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+/// What the two readers by hand expect, in words.
+pub(super) const BY_HAND: [&str; 2] = ["a section or `false`", "`one`, `all` or a whole number"];
+
 /// A section, or `false`.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
@@ -44,15 +47,11 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Toggle<T> {
             type Value = Toggle<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a section or `false`")
+                f.write_str(BY_HAND[0])
             }
 
             fn visit_bool<E: Error>(self, on: bool) -> Result<Toggle<T>, E> {
-                Ok(if on {
-                    Toggle::default()
-                } else {
-                    Toggle::Off(false)
-                })
+                Ok(if on { Toggle::default() } else { Toggle::Off(false) })
             }
 
             fn visit_unit<E: Error>(self) -> Result<Toggle<T>, E> {
@@ -89,21 +88,19 @@ impl<'de> Deserialize<'de> for Need {
             type Value = Need;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`one`, `all` or a whole number")
+                f.write_str(BY_HAND[1])
             }
 
             fn visit_str<E: Error>(self, word: &str) -> Result<Need, E> {
                 match word {
                     "one" => Ok(Need::One),
                     "all" => Ok(Need::All),
-                    other => Err(E::unknown_variant(other, &["one", "all", "a whole number"])),
+                    other => Err(E::invalid_value(Unexpected::Str(other), &self)),
                 }
             }
 
             fn visit_u64<E: Error>(self, count: u64) -> Result<Need, E> {
-                u32::try_from(count)
-                    .map(Need::Count)
-                    .map_err(|_| E::invalid_value(Unexpected::Unsigned(count), &self))
+                u32::try_from(count).map(Need::Count).map_err(|_| E::invalid_value(Unexpected::Unsigned(count), &self))
             }
         }
 

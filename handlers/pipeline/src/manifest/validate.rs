@@ -24,10 +24,7 @@ pub(super) fn version(places: &Places) -> Option<Problem> {
 
 /// All impossible values.
 pub(super) fn validate(manifest: &Manifest, places: &Places) -> Vec<Problem> {
-    let mut problems = Problems {
-        places,
-        found: Vec::new(),
-    };
+    let mut problems = Problems { places, found: Vec::new() };
     problems.manifest(manifest);
     problems.found
 }
@@ -95,10 +92,7 @@ impl Problems<'_> {
     fn triggers(&mut self, manifest: &Manifest) {
         let triggers = &manifest.triggers;
         if triggers.branches.is_empty() {
-            self.refuse(
-                "triggers.branches",
-                "at least one branch, or nothing is ever delivered",
-            );
+            self.refuse("triggers.branches", "at least one branch, or nothing is ever delivered");
         }
         self.globs("triggers.paths.include", &triggers.paths.include);
         self.globs("triggers.paths.exclude", &triggers.paths.exclude);
@@ -110,17 +104,10 @@ impl Problems<'_> {
         self.said_if("check.lint", check.lint.as_deref());
         self.said_if("check.test", check.test.as_deref());
         if !(0.0..=100.0).contains(&check.coverage.min_line) {
-            let what = format!(
-                "a percentage from 0 to 100, not {}",
-                check.coverage.min_line
-            );
+            let what = format!("a percentage from 0 to 100, not {}", check.coverage.min_line);
             self.refuse("check.coverage.min_line", &what);
         }
-        self.within(
-            "check.timeout_minutes",
-            check.timeout_minutes,
-            1..=MOST_MINUTES,
-        );
+        self.within("check.timeout_minutes", check.timeout_minutes, 1..=MOST_MINUTES);
     }
 
     fn train(&mut self, train: &Train) {
@@ -134,19 +121,12 @@ impl Problems<'_> {
                 "the name of one file, without folders: the command leaves it in the folder `TRAINYARD_OUTPUTS`",
             );
         }
-        self.within(
-            "train.timeout_minutes",
-            train.timeout_minutes,
-            1..=MOST_MINUTES,
-        );
+        self.within("train.timeout_minutes", train.timeout_minutes, 1..=MOST_MINUTES);
     }
 
     fn evaluate(&mut self, evaluate: &Evaluate, trains: bool) {
         if evaluate.run && trains && evaluate.rules.is_empty() {
-            self.refuse(
-                "evaluate.rules",
-                "at least one rule, or `evaluate.run: false` to release without comparing",
-            );
+            self.refuse("evaluate.rules", "at least one rule, or `evaluate.run: false` to release without comparing");
         }
         let mut metrics = HashSet::new();
         for (index, rule) in evaluate.rules.iter().enumerate() {
@@ -176,11 +156,7 @@ impl Problems<'_> {
         }
         self.path_if("scoring.tests", scoring.tests.as_deref());
         if let Some(load) = &scoring.profile {
-            let Load {
-                payload,
-                seconds,
-                concurrency,
-            } = load;
+            let Load { payload, seconds, concurrency } = load;
             self.path("scoring.profile.payload", payload);
             self.within("scoring.profile.seconds", *seconds, 1..=600);
             self.within("scoring.profile.concurrency", *concurrency, 1..=64);
@@ -194,11 +170,7 @@ impl Problems<'_> {
         self.path(&format!("{at}.payload"), &smoke.payload);
         let expect = &smoke.expect;
         let at = format!("{at}.expect");
-        self.within(
-            &format!("{at}.status"),
-            u32::from(expect.status),
-            100..=599,
-        );
+        self.within(&format!("{at}.status"), u32::from(expect.status), 100..=599);
         if !(expect.tolerance.is_finite() && expect.tolerance >= 0.0) {
             self.refuse(&format!("{at}.tolerance"), "a number that is 0 or more");
         }
@@ -219,9 +191,7 @@ impl Problems<'_> {
             return;
         };
         let at = |key: &str| format!("{at}.approval.{key}");
-        let Approval {
-            approvers, need, ..
-        } = approval;
+        let Approval { approvers, need, .. } = approval;
         let mut names = HashSet::new();
         for (index, approver) in approvers.iter().enumerate() {
             let place = at(&format!("approvers[{index}]"));

@@ -20,19 +20,14 @@ named!(MemoryArtifacts, "artifacts in memory");
 
 impl MemoryArtifacts {
     pub(super) fn new(world: World) -> Self {
-        Self {
-            world,
-            objects: Mutex::default(),
-        }
+        Self { world, objects: Mutex::default() }
     }
 
     /// Keeps bytes past all faults.
     pub fn keep(&self, bytes: Vec<u8>) -> Digest {
         let digest = Digest::of(&bytes);
         let old = lock(&self.objects).insert(digest.clone(), bytes);
-        self.world
-            .tally
-            .note("artifact", digest.as_str(), old.is_none());
+        self.world.tally.note("artifact", digest.as_str(), old.is_none());
         digest
     }
 }

@@ -45,21 +45,13 @@ impl MemoryDeployments {
         Self {
             world,
             state: Mutex::default(),
-            health: Mutex::new(Box::new(|spec| DeploymentStatus::Ready {
-                endpoint: endpoint(spec),
-            })),
-            scoring: Mutex::new(Box::new(|_, _| Answer::Answered {
-                status: 200,
-                body: "[0.0]".into(),
-            })),
+            health: Mutex::new(Box::new(|spec| DeploymentStatus::Ready { endpoint: endpoint(spec) })),
+            scoring: Mutex::new(Box::new(|_, _| Answer::Answered { status: 200, body: "[0.0]".into() })),
         }
     }
 
     /// Decides how deployments that are applied from now on do. `Starting` ones wait for [`settle`](Self::settle).
-    pub fn health(
-        &self,
-        health: impl Fn(&DeploymentSpec) -> DeploymentStatus + Send + Sync + 'static,
-    ) {
+    pub fn health(&self, health: impl Fn(&DeploymentSpec) -> DeploymentStatus + Send + Sync + 'static) {
         *lock(&self.health) = Box::new(health);
     }
 
@@ -148,10 +140,7 @@ impl Environment {
                 {
                     self.deployments.remove(&old);
                 }
-                Some(Event::DeploymentReady {
-                    deployment,
-                    endpoint,
-                })
+                Some(Event::DeploymentReady { deployment, endpoint })
             }
             DeploymentStatus::Failed { reason } => {
                 self.serving.take_if(|serving| *serving == deployment);
@@ -214,15 +203,9 @@ impl Deployments for MemoryDeployments {
         faults.around("deployments.call", deployment.as_str(), || {
             let serving = self.serving(project, environment);
             Ok(match serving {
-                Some(release) if release.deployment == *deployment => {
-                    lock(&self.scoring)(&release, &body)
-                }
-                Some(other) => Answer::Unreachable {
-                    reason: format!("{} serves in {environment}", other.deployment),
-                },
-                None => Answer::Unreachable {
-                    reason: format!("nothing serves in {environment}"),
-                },
+                Some(release) if release.deployment == *deployment => lock(&self.scoring)(&release, &body),
+                Some(other) => Answer::Unreachable { reason: format!("{} serves in {environment}", other.deployment) },
+                None => Answer::Unreachable { reason: format!("nothing serves in {environment}") },
             })
         })
     }
@@ -237,9 +220,7 @@ impl Deployments for MemoryDeployments {
         faults.around("deployments.remove", deployment.as_str(), || {
             let mut state = lock(&self.state);
             let place = state.places.entry((project.clone(), environment.clone()));
-            place
-                .or_default()
-                .settle(deployment, DeploymentStatus::Absent);
+            place.or_default().settle(deployment, DeploymentStatus::Absent);
             Ok(())
         })
     }

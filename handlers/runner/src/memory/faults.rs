@@ -33,14 +33,8 @@ pub enum Fault {
 
 impl Fault {
     /// All of them, for tests that try each.
-    pub const ALL: [Self; 6] = [
-        Self::CrashBefore,
-        Self::CrashAfter,
-        Self::LostReply,
-        Self::Busy,
-        Self::Conflict,
-        Self::Refused,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::CrashBefore, Self::CrashAfter, Self::LostReply, Self::Busy, Self::Conflict, Self::Refused];
 }
 
 const DEAD: &str = "the test has stopped this process";
@@ -85,11 +79,7 @@ impl Faults {
     /// Counts from 1 again and forgets the faults that have not happened.
     pub fn forget(&self) {
         let mut state = lock(&self.0);
-        *state = State {
-            dead: state.dead,
-            quiet: state.quiet,
-            ..State::default()
-        };
+        *state = State { dead: state.dead, quiet: state.quiet, ..State::default() };
     }
 
     /// Counts but keeps no trace, for benches and long runs.
@@ -150,19 +140,11 @@ impl Faults {
             }
             Some(Fault::Conflict) => None,
         };
-        Ok(Passage {
-            faults: self,
-            after,
-        })
+        Ok(Passage { faults: self, after })
     }
 
     /// Lets a call through that does its work at once.
-    pub(super) fn around<T>(
-        &self,
-        name: &'static str,
-        key: &str,
-        work: impl FnOnce() -> Result<T>,
-    ) -> Result<T> {
+    pub(super) fn around<T>(&self, name: &'static str, key: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let passage = self.point(name, key)?;
         passage.leave(work())
     }

@@ -29,10 +29,7 @@ named!(MemoryImages, "images in memory");
 
 impl MemoryImages {
     pub(super) fn new(world: World) -> Self {
-        Self {
-            world,
-            state: Mutex::default(),
-        }
+        Self { world, state: Mutex::default() }
     }
 
     /// Whether builds run until they are finished, instead of being done at once.
@@ -48,9 +45,8 @@ impl MemoryImages {
     pub fn finish(&self, name: &BuildName, how: Result<(), String>) -> Result<()> {
         let mut state = lock(&self.state);
         let State { builds, images, .. } = &mut *state;
-        let (spec, status) = builds
-            .get_mut(name)
-            .ok_or_else(|| absent(format_args!("build {name}; was it asked for?")))?;
+        let (spec, status) =
+            builds.get_mut(name).ok_or_else(|| absent(format_args!("build {name}; was it asked for?")))?;
         if *status == BuildStatus::Running {
             *status = match how {
                 Ok(()) => {
@@ -134,8 +130,6 @@ impl Images for MemoryImages {
 
     async fn has(&self, image: &Digest) -> Result<bool> {
         let faults = &self.world.faults;
-        faults.around("images.has", image.as_str(), || {
-            Ok(lock(&self.state).images.contains(image))
-        })
+        faults.around("images.has", image.as_str(), || Ok(lock(&self.state).images.contains(image)))
     }
 }

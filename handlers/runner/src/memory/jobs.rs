@@ -42,11 +42,7 @@ named!(MemoryJobs, "jobs in memory");
 
 impl MemoryJobs {
     pub(super) fn new(world: World) -> Self {
-        Self {
-            world,
-            jobs: Mutex::default(),
-            planner: Mutex::new(Box::new(|_| JobPlan::Run)),
-        }
+        Self { world, jobs: Mutex::default(), planner: Mutex::new(Box::new(|_| JobPlan::Run)) }
     }
 
     /// Decides about jobs that are submitted from now on. Before: all of them run until they are finished.
@@ -61,18 +57,12 @@ impl MemoryJobs {
     /// There is no such job.
     pub fn finish(&self, name: &JobName, result: JobResult) -> Result<()> {
         let mut jobs = lock(&self.jobs);
-        let job = jobs
-            .get_mut(name)
-            .ok_or_else(|| absent(format_args!("job {name}; was it submitted?")))?;
+        let job = jobs.get_mut(name).ok_or_else(|| absent(format_args!("job {name}; was it submitted?")))?;
         let result = job.result.get_or_insert(result).clone();
         let reply_to = job.spec.reply_to.clone();
         drop(jobs);
-        let event = Event::JobFinished {
-            job: name.clone(),
-            result,
-        };
-        self.world
-            .tell(&reply_to, &format!("{name}/finished"), event);
+        let event = Event::JobFinished { job: name.clone(), result };
+        self.world.tell(&reply_to, &format!("{name}/finished"), event);
         Ok(())
     }
 
@@ -110,11 +100,7 @@ impl MemoryJobs {
             return Err(PortError::permanent(BACKEND, reason));
         }
         self.world.tally.note("job", name, true);
-        let job = Job {
-            spec: spec.clone(),
-            result: None,
-            log: String::new(),
-        };
+        let job = Job { spec: spec.clone(), result: None, log: String::new() };
         lock(&self.jobs).insert(spec.name.clone(), job);
         match plan {
             JobPlan::Finish(result) => self.finish(&spec.name, result),
@@ -136,12 +122,7 @@ impl JobPlatform for MemoryJobs {
             Ok(match lock(&self.jobs).get(job) {
                 None => JobStatus::Unknown,
                 Some(Job { result: None, .. }) => JobStatus::Running,
-                Some(Job {
-                    result: Some(result),
-                    ..
-                }) => JobStatus::Finished {
-                    result: result.clone(),
-                },
+                Some(Job { result: Some(result), .. }) => JobStatus::Finished { result: result.clone() },
             })
         })
     }
@@ -163,9 +144,7 @@ impl JobPlatform for MemoryJobs {
         let faults = &self.world.faults;
         faults.around("jobs.logs", job.as_str(), || {
             let jobs = lock(&self.jobs);
-            let job = jobs
-                .get(job)
-                .ok_or_else(|| absent(format_args!("job {job}")))?;
+            let job = jobs.get(job).ok_or_else(|| absent(format_args!("job {job}")))?;
             Ok(chunk(&job.log, from, job.result.is_some()))
         })
     }
@@ -175,9 +154,5 @@ impl JobPlatform for MemoryJobs {
 pub(super) fn chunk(log: &str, from: u64, ended: bool) -> LogChunk {
     let from = usize::try_from(from).unwrap_or(usize::MAX);
     let rest = log.as_bytes().get(from..).unwrap_or_default();
-    LogChunk {
-        text: String::from_utf8_lossy(rest).into_owned(),
-        next: log.len() as u64,
-        ended,
-    }
+    LogChunk { text: String::from_utf8_lossy(rest).into_owned(), next: log.len() as u64, ended }
 }

@@ -113,10 +113,7 @@ impl Machine {
     /// An empty machine that writes first and sends then, as in the cloud: a crash may come between the two.
     #[must_use]
     pub fn save_then_send() -> Self {
-        Self {
-            atomic: false,
-            ..Self::new()
-        }
+        Self { atomic: false, ..Self::new() }
     }
 
     /// The ports, as the code under test gets them.

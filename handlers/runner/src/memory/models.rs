@@ -23,10 +23,7 @@ named!(MemoryModels, "models in memory");
 
 impl MemoryModels {
     pub(super) fn new(world: World) -> Self {
-        Self {
-            world,
-            models: Mutex::default(),
-        }
+        Self { world, models: Mutex::default() }
     }
 
     fn add(&self, registration: &Registration) -> Model {
@@ -45,11 +42,7 @@ impl MemoryModels {
             digest: registration.digest.clone(),
             metrics: registration.metrics.clone(),
         };
-        versions.push(ModelVersion {
-            model: model.clone(),
-            lineage: lineage.clone(),
-            tags: registration.tags.clone(),
-        });
+        versions.push(ModelVersion { model: model.clone(), lineage: lineage.clone(), tags: registration.tags.clone() });
         model
     }
 }
@@ -63,9 +56,7 @@ fn nth(versions: &mut [ModelVersion], version: u64) -> Option<&mut ModelVersion>
 impl ModelRegistry for MemoryModels {
     async fn register(&self, registration: &Registration) -> Result<Model> {
         let faults = &self.world.faults;
-        faults.around("models.register", registration.name.as_str(), || {
-            Ok(self.add(registration))
-        })
+        faults.around("models.register", registration.name.as_str(), || Ok(self.add(registration)))
     }
 
     async fn get(&self, name: &ModelName, version: u64) -> Result<Option<ModelVersion>> {
@@ -77,12 +68,7 @@ impl ModelRegistry for MemoryModels {
         })
     }
 
-    async fn tag(
-        &self,
-        name: &ModelName,
-        version: u64,
-        tags: &BTreeMap<String, String>,
-    ) -> Result<()> {
+    async fn tag(&self, name: &ModelName, version: u64, tags: &BTreeMap<String, String>) -> Result<()> {
         let faults = &self.world.faults;
         faults.around("models.tag", name.as_str(), || {
             let mut models = lock(&self.models);

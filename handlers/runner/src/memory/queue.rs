@@ -151,11 +151,7 @@ fn take(books: &mut Books, at: (Timestamp, u64)) -> Option<Delivery> {
     let held = books.messages.get_mut(&at)?;
     held.taken = true;
     held.count += 1;
-    Some(Delivery {
-        parcel: held.parcel.clone(),
-        count: held.count,
-        at,
-    })
+    Some(Delivery { parcel: held.parcel.clone(), count: held.count, at })
 }
 
 impl fmt::Debug for Queue {

@@ -31,39 +31,24 @@ named!(MemorySource, "model repositories in memory");
 
 impl MemorySource {
     pub(super) fn new(world: World, artifacts: Arc<MemoryArtifacts>) -> Self {
-        Self {
-            world,
-            artifacts,
-            state: Mutex::default(),
-        }
+        Self { world, artifacts, state: Mutex::default() }
     }
 
     /// Makes a commit of these files and moves the branch to it. The same history gives the same commits.
-    pub fn commit<P, B>(
-        &self,
-        project: &Project,
-        branch: &Branch,
-        files: impl IntoIterator<Item = (P, B)>,
-    ) -> CommitId
+    pub fn commit<P, B>(&self, project: &Project, branch: &Branch, files: impl IntoIterator<Item = (P, B)>) -> CommitId
     where
         P: Into<String>,
         B: Into<Vec<u8>>,
     {
-        let files: Files = files
-            .into_iter()
-            .map(|(path, bytes)| (path.into(), bytes.into()))
-            .collect();
+        let files: Files = files.into_iter().map(|(path, bytes)| (path.into(), bytes.into())).collect();
         let mut state = lock(&self.state);
         let head = (project.clone(), branch.clone());
         let parent = state.branches.get(&head);
         let story = format!("{project} {parent:?} {:?}", digests(&files));
-        let commit: CommitId = Digest::of(story.as_bytes()).hex()[..40]
-            .parse()
-            .expect("40 hexadecimal digits are a commit");
+        let commit: CommitId =
+            Digest::of(story.as_bytes()).hex()[..40].parse().expect("40 hexadecimal digits are a commit");
         state.branches.insert(head, commit.clone());
-        state
-            .commits
-            .insert((project.clone(), commit.clone()), files);
+        state.commits.insert((project.clone(), commit.clone()), files);
         commit
     }
 
@@ -91,9 +76,7 @@ impl MemorySource {
 
 fn digests(files: &Files) -> BTreeMap<&str, Digest> {
     let digests = files.iter();
-    digests
-        .map(|(path, bytes)| (path.as_str(), Digest::of(bytes)))
-        .collect()
+    digests.map(|(path, bytes)| (path.as_str(), Digest::of(bytes))).collect()
 }
 
 #[async_trait]
@@ -110,16 +93,9 @@ impl Source for MemorySource {
         })
     }
 
-    async fn read(
-        &self,
-        project: &Project,
-        commit: &CommitId,
-        path: &str,
-    ) -> Result<Option<Vec<u8>>> {
+    async fn read(&self, project: &Project, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>> {
         let faults = &self.world.faults;
-        faults.around("source.read", path, || {
-            Ok(self.files(project, commit)?.remove(path))
-        })
+        faults.around("source.read", path, || Ok(self.files(project, commit)?.remove(path)))
     }
 
     async fn snapshot(&self, project: &Project, commit: &CommitId) -> Result<Digest> {
@@ -130,12 +106,7 @@ impl Source for MemorySource {
         })
     }
 
-    async fn changed(
-        &self,
-        project: &Project,
-        from: Option<&CommitId>,
-        to: &CommitId,
-    ) -> Result<Vec<String>> {
+    async fn changed(&self, project: &Project, from: Option<&CommitId>, to: &CommitId) -> Result<Vec<String>> {
         let faults = &self.world.faults;
         faults.around("source.changed", to.as_str(), || {
             let old = from.and_then(|from| self.files(project, from).ok());
@@ -149,12 +120,7 @@ impl Source for MemorySource {
         })
     }
 
-    async fn set_status(
-        &self,
-        project: &Project,
-        commit: &CommitId,
-        status: &CommitStatus,
-    ) -> Result<()> {
+    async fn set_status(&self, project: &Project, commit: &CommitId, status: &CommitStatus) -> Result<()> {
         let faults = &self.world.faults;
         faults.around("source.set_status", &status.context, || {
             let key = (project.clone(), commit.clone());

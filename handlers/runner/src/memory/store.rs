@@ -38,9 +38,7 @@ impl Store for MemoryStore {
     }
 
     async fn put(&self, key: &str, body: Vec<u8>, expect: Expect) -> Result<String> {
-        self.0.faults.around("store.put", key, || {
-            self.0.books().put(key, body, &expect)
-        })
+        self.0.faults.around("store.put", key, || self.0.books().put(key, body, &expect))
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
@@ -57,15 +55,8 @@ impl Store for MemoryStore {
                 _ => Bound::Included(prefix),
             };
             let books = self.0.books();
-            let keys = books
-                .documents
-                .range::<str, _>((from, Bound::Unbounded))
-                .map(|(key, _)| key);
-            Ok(keys
-                .take_while(|key| key.starts_with(prefix))
-                .take(limit)
-                .cloned()
-                .collect())
+            let keys = books.documents.range::<str, _>((from, Bound::Unbounded)).map(|(key, _)| key);
+            Ok(keys.take_while(|key| key.starts_with(prefix)).take(limit).cloned().collect())
         })
     }
 }

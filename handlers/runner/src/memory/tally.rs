@@ -33,10 +33,8 @@ impl Tally {
     #[must_use]
     pub fn twice(&self) -> Vec<String> {
         let counts = lock(&self.0);
-        let all = counts
-            .applied
-            .iter()
-            .flat_map(|(kind, keys)| keys.iter().map(move |(key, times)| (kind, key, times)));
+        let all =
+            counts.applied.iter().flat_map(|(kind, keys)| keys.iter().map(move |(key, times)| (kind, key, times)));
         all.filter(|(_, _, times)| **times > 1)
             .map(|(kind, key, times)| format!("{kind} {key}: {times} times"))
             .collect()
@@ -53,14 +51,6 @@ impl Tally {
     }
 }
 
-fn count(
-    counts: &mut BTreeMap<&'static str, BTreeMap<String, usize>>,
-    kind: &'static str,
-    key: &str,
-) {
-    *counts
-        .entry(kind)
-        .or_default()
-        .entry(key.to_owned())
-        .or_default() += 1;
+fn count(counts: &mut BTreeMap<&'static str, BTreeMap<String, usize>>, kind: &'static str, key: &str) {
+    *counts.entry(kind).or_default().entry(key.to_owned()).or_default() += 1;
 }

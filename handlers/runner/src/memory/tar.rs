@@ -20,9 +20,8 @@ pub(super) fn pack(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>> {
 }
 
 fn header(path: &str, size: usize) -> Result<[u8; BLOCK]> {
-    let (prefix, name) = split(path).ok_or_else(|| {
-        PortError::permanent(BACKEND, format_args!("the path {path:?} is too long for a tar"))
-    })?;
+    let (prefix, name) = split(path)
+        .ok_or_else(|| PortError::permanent(BACKEND, format_args!("the path {path:?} is too long for a tar")))?;
     let mut header = [0; BLOCK];
     let mut field = |at: usize, text: &str| {
         header[at..at + text.len()].copy_from_slice(text.as_bytes());
@@ -50,7 +49,5 @@ fn split(path: &str) -> Option<(&str, &str)> {
         return Some(("", path));
     }
     let slashes = path.match_indices('/').map(|(at, _)| at);
-    slashes
-        .map(|at| (&path[..at], &path[at + 1..]))
-        .find(|(prefix, name)| prefix.len() <= 155 && name.len() <= 100)
+    slashes.map(|at| (&path[..at], &path[at + 1..])).find(|(prefix, name)| prefix.len() <= 155 && name.len() <= 100)
 }

@@ -91,10 +91,7 @@ impl Books {
         self.check(key, expect)?;
         self.writes += 1;
         let version = self.writes.to_string();
-        let document = Document {
-            version: version.clone(),
-            body,
-        };
+        let document = Document { version: version.clone(), body };
         self.documents.insert(key.to_owned(), document);
         Ok(version)
     }
@@ -140,11 +137,7 @@ impl Books {
             Expect::Version(version) => found == Some(version),
             Expect::Anything => true,
         };
-        if as_expected {
-            Ok(())
-        } else {
-            Err(PortError::conflict(BACKEND, key))
-        }
+        if as_expected { Ok(()) } else { Err(PortError::conflict(BACKEND, key)) }
     }
 
     /// Queues a message unless it was sent a short while ago.
@@ -163,11 +156,7 @@ impl Books {
         self.seen_in_order.push_back((now, key));
         self.sent += 1;
         let due = parcel.deliver_at.map_or(now, |at| at.max(now));
-        let held = Held {
-            parcel,
-            count: 0,
-            taken: false,
-        };
+        let held = Held { parcel, count: 0, taken: false };
         self.messages.insert((due, self.sent), held);
         true
     }

@@ -58,12 +58,8 @@ pub trait Deployments: Debug + Display + Send + Sync {
     ) -> Result<Answer>;
 
     /// Takes it out of service; one that is not there is removed already.
-    async fn remove(
-        &self,
-        project: &Project,
-        environment: &EnvironmentName,
-        deployment: &DeploymentName,
-    ) -> Result<()>;
+    async fn remove(&self, project: &Project, environment: &EnvironmentName, deployment: &DeploymentName)
+    -> Result<()>;
 
     /// What it says, from a byte offset.
     async fn logs(

@@ -63,11 +63,7 @@ impl Ledger for SaveThenSend {
         for write in writes {
             versions.push(match write.body {
                 Some(body) => self.store.put(&write.key, body, write.expect).await?,
-                None => self
-                    .store
-                    .delete(&write.key)
-                    .await
-                    .map(|()| String::new())?,
+                None => self.store.delete(&write.key).await.map(|()| String::new())?,
             });
         }
         if !parcels.is_empty() {

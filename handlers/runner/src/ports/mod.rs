@@ -88,26 +88,17 @@ pub enum PortError {
 impl PortError {
     /// Somebody else wrote first.
     pub fn conflict(backend: &'static str, key: impl Into<String>) -> Self {
-        Self::Conflict {
-            backend: backend.into(),
-            key: key.into(),
-        }
+        Self::Conflict { backend: backend.into(), key: key.into() }
     }
 
     /// An error that may be gone soon.
     pub fn transient(backend: &'static str, reason: impl fmt::Display) -> Self {
-        Self::Transient {
-            backend: backend.into(),
-            reason: reason.to_string(),
-        }
+        Self::Transient { backend: backend.into(), reason: reason.to_string() }
     }
 
     /// An error that stays.
     pub fn permanent(backend: &'static str, reason: impl fmt::Display) -> Self {
-        Self::Permanent {
-            backend: backend.into(),
-            reason: reason.to_string(),
-        }
+        Self::Permanent { backend: backend.into(), reason: reason.to_string() }
     }
 }
 

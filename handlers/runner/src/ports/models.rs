@@ -32,12 +32,7 @@ pub trait ModelRegistry: Debug + Display + Send + Sync {
     async fn get(&self, name: &ModelName, version: u64) -> Result<Option<ModelVersion>>;
 
     /// Adds tags to a version; the same tag twice takes the newer value.
-    async fn tag(
-        &self,
-        name: &ModelName,
-        version: u64,
-        tags: &BTreeMap<String, String>,
-    ) -> Result<()>;
+    async fn tag(&self, name: &ModelName, version: u64, tags: &BTreeMap<String, String>) -> Result<()>;
 
     /// The versions of a model, newest first, at most `limit`.
     async fn versions(&self, name: &ModelName, limit: usize) -> Result<Vec<ModelVersion>>;

@@ -46,12 +46,7 @@ pub trait Source: Debug + Display + Send + Sync {
     async fn resolve(&self, project: &Project, revision: &Revision) -> Result<CommitId>;
 
     /// One file of a commit, if it has it.
-    async fn read(
-        &self,
-        project: &Project,
-        commit: &CommitId,
-        path: &str,
-    ) -> Result<Option<Vec<u8>>>;
+    async fn read(&self, project: &Project, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>>;
 
     /// Keeps a tar of the commit's files among the artifacts and answers its digest. The same commit gives the same
     /// digest; the working tree does not matter.
@@ -59,18 +54,8 @@ pub trait Source: Debug + Display + Send + Sync {
 
     /// Paths that differ between two commits, sorted; between nothing and `to` when `from` is None. A `from` that the
     /// repository does not know any more (a forced push) counts as None.
-    async fn changed(
-        &self,
-        project: &Project,
-        from: Option<&CommitId>,
-        to: &CommitId,
-    ) -> Result<Vec<String>>;
+    async fn changed(&self, project: &Project, from: Option<&CommitId>, to: &CommitId) -> Result<Vec<String>>;
 
     /// Tells people how a commit does. Telling the same twice is harmless.
-    async fn set_status(
-        &self,
-        project: &Project,
-        commit: &CommitId,
-        status: &CommitStatus,
-    ) -> Result<()>;
+    async fn set_status(&self, project: &Project, commit: &CommitId, status: &CommitStatus) -> Result<()>;
 }

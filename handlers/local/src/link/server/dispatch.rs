@@ -19,10 +19,7 @@ pub(super) async fn answer(ports: Arc<Ports>, call: Frame) -> Vec<u8> {
             Err(error) => failure(call.number, &error),
         },
         None => {
-            let reason = format!(
-                "the host knows no method {}; use one binary for host and handler",
-                call.kind
-            );
+            let reason = format!("the host knows no method {}; use one binary for host and handler", call.kind);
             failure(call.number, &PortError::permanent(BACKEND, reason))
         }
     }

@@ -102,10 +102,7 @@ fn check(hello: &Frame, token: &str) -> Result<(), &'static str> {
 /// Compares in a time that says nothing about where they differ, nor about their lengths.
 fn same(told: &str, token: &str) -> bool {
     let (told, token) = (Sha256::digest(told), Sha256::digest(token));
-    let difference = told
-        .iter()
-        .zip(token)
-        .fold(0, |difference, (a, b)| std::hint::black_box(difference | (a ^ b)));
+    let difference = told.iter().zip(token).fold(0, |difference, (a, b)| std::hint::black_box(difference | (a ^ b)));
     difference == 0
 }
 

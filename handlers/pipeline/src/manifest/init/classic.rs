@@ -1,10 +1,7 @@
 //! A repository that looks like MLOpsPython: its variables keep their meaning.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-
 use super::guess::shell_word;
+use super::variables::Variables;
 use super::{Draft, DraftScore, DraftTrain, Repository, folder, project};
 use crate::manifest::OnWorse;
 use crate::manifest::paths::glob_problem;
@@ -19,83 +16,11 @@ pub(super) struct Template {
     variables: Variables,
 }
 
-/// The variables by their names in capitals: Azure Pipelines does not tell `a` and `A` apart.
-#[derive(Default)]
-struct Variables(BTreeMap<String, String>);
-
-impl Variables {
-    fn read(text: &str) -> Option<Self> {
-        let file: TemplateFile = serde_saphyr::from_str(text).ok()?;
-        let pairs: Vec<(String, String)> = match file.variables {
-            Listed::List(list) => list
-                .into_iter()
-                .filter_map(|variable| Some((variable.name?, variable.value?.0)))
-                .collect(),
-            Listed::Map(map) => map
-                .into_iter()
-                .map(|(name, value)| (name, value.0))
-                .collect(),
-        };
-        // What is computed when a pipeline runs is no value yet.
-        let literal = |value: &str| !value.contains("$(") && !value.contains("$[") && !value.contains("${{");
-        let known = pairs
-            .into_iter()
-            .filter(|(_, value)| !value.trim().is_empty() && literal(value))
-            .map(|(name, value)| (name.trim().to_ascii_uppercase(), value.trim().to_owned()));
-        Some(Self(known.collect()))
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(&name.to_ascii_uppercase())
-            .map(String::as_str)
-    }
-
-    /// A switch is on unless it says something other than `true`.
-    fn is_on(&self, name: &str) -> bool {
-        self.get(name)
-            .is_none_or(|value| value.eq_ignore_ascii_case("true"))
-    }
-}
-
-#[derive(Deserialize)]
-struct TemplateFile {
-    variables: Listed,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Listed {
-    List(Vec<Variable>),
-    Map(BTreeMap<String, Scalar>),
-}
-
-#[derive(Deserialize)]
-struct Variable {
-    name: Option<String>,
-    value: Option<Scalar>,
-}
-
-/// A value as text, whatever YAML takes it for.
-struct Scalar(String);
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
-        Ok(Self(match value {
-            serde_json::Value::String(text) => text,
-            serde_json::Value::Null => String::new(),
-            other => other.to_string(),
-        }))
-    }
-}
-
 /// The template, if there is exactly one and its sources hold `parameters.json`.
 pub(super) fn template(repository: &Repository) -> Option<Template> {
     let is_template = |file: &&String| {
-        file.strip_prefix(".pipelines/").is_some_and(|name| {
-            !name.contains('/') && name.ends_with("-variables-template.yml")
-        })
+        file.strip_prefix(".pipelines/")
+            .is_some_and(|name| !name.contains('/') && name.ends_with("-variables-template.yml"))
     };
     let mut templates = repository.files.iter().filter(is_template);
     let (path, None) = (templates.next()?, templates.next()) else {
@@ -113,19 +38,10 @@ pub(super) fn template(repository: &Repository) -> Option<Template> {
 }
 
 pub(super) fn draft(repository: &Repository, template: Template, notes: &mut Vec<String>) -> Draft {
-    let mut reader = Reader {
-        repository,
-        template: &template,
-        notes,
-    };
-    reader.note(format!(
-        "This repository looks like MLOpsPython: what follows was taken from `{}`.",
-        template.path
-    ));
+    let mut reader = Reader { repository, template: &template, notes };
+    reader.note(format!("This repository looks like MLOpsPython: what follows was taken from `{}`.", template.path));
     let name = folder_name(&template.sources);
-    let project = project(name).unwrap_or_else(|| {
-        project("my_model").expect("it follows the rules")
-    });
+    let project = project(name).unwrap_or_else(|| project("my_model").expect("it follows the rules"));
     reader.note(format!("`project` is `{project}`, from SOURCES_DIR_TRAIN."));
     let (branches, include) = reader.triggers();
     let train = reader.train();
@@ -133,7 +49,7 @@ pub(super) fn draft(repository: &Repository, template: Template, notes: &mut Vec
     let score = reader.score(&train.environment);
     let (evaluate, on_worse) = reader.evaluate();
     let check_environment = reader.check_environment(&train.environment);
-    reader.without_counterpart();
+    reader.notes.extend(template.variables.without_counterpart());
     Draft {
         project,
         branches,
@@ -298,7 +214,10 @@ impl Reader<'_, '_> {
     fn model_name(&mut self) -> Option<String> {
         let name = self.variable("MODEL_NAME")?.to_owned();
         if name.parse::<ModelName>().is_err() {
-            self.note(format!("MODEL_NAME (`{}`) cannot be the name of a model: `register.name` is left out.", shown(&name)));
+            self.note(format!(
+                "MODEL_NAME (`{}`) cannot be the name of a model: `register.name` is left out.",
+                shown(&name)
+            ));
             return None;
         }
         self.note(format!("`register.name` is `{name}`, from MODEL_NAME."));
@@ -347,18 +266,16 @@ impl Reader<'_, '_> {
             }
             None => train_environment.to_owned(),
         };
-        DraftScore {
-            entry,
-            environment,
-            folder: Some(folder),
-        }
+        DraftScore { entry, environment, folder: Some(folder) }
     }
 
     fn evaluate(&mut self) -> (bool, OnWorse) {
         let run = self.template.variables.is_on("RUN_EVALUATION");
         let cancels = self.template.variables.is_on("ALLOW_RUN_CANCEL");
         if !run {
-            self.note("`evaluate.run` is `false`, from RUN_EVALUATION: every model is registered and released.".to_owned());
+            self.note(
+                "`evaluate.run` is `false`, from RUN_EVALUATION: every model is registered and released.".to_owned(),
+            );
         }
         if !cancels {
             self.note(
@@ -383,88 +300,6 @@ impl Reader<'_, '_> {
             train_environment.to_owned()
         })
     }
-
-    /// Says what each remaining variable has become.
-    fn without_counterpart(&mut self) {
-        for (starts, fate) in FATES {
-            let names = self.template.variables.0.keys();
-            let found: Vec<&str> = names
-                .filter(|name| owner(name).is_some_and(|owner| owner == *starts))
-                .map(String::as_str)
-                .collect();
-            if !found.is_empty() {
-                let note = format!("{}: {fate}", found.join(", "));
-                self.notes.push(note);
-            }
-        }
-        let unknown: Vec<String> = self
-            .template
-            .variables
-            .0
-            .keys()
-            .filter(|name| !TAKEN.contains(&name.as_str()) && owner(name).is_none())
-            .map(|name| shown(name))
-            .collect();
-        if !unknown.is_empty() {
-            self.note(format!("{}: not known here, and left out.", unknown.join(", ")));
-        }
-    }
-}
-
-const TAKEN: [&str; 10] = [
-    "SOURCES_DIR_TRAIN",
-    "TRAIN_SCRIPT_PATH",
-    "SCORE_SCRIPT",
-    "MODEL_NAME",
-    "RUN_EVALUATION",
-    "ALLOW_RUN_CANCEL",
-    "AUTO-TRIGGER-TRAINING",
-    "AML_ENV_TRAIN_CONDA_DEP_FILE",
-    "DATASET_NAME",
-    "DATASET_VERSION",
-];
-
-/// How the names of variables begin, and what has become of them.
-const FATES: &[(&[&str], &str)] = &[
-    (
-        &["EVALUATE_SCRIPT_PATH", "REGISTER_SCRIPT_PATH"],
-        "Trainyard compares and registers models itself; these scripts do not run any more.",
-    ),
-    (
-        &["AML_COMPUTE_", "AML_CLUSTER_", "DB_CLUSTER_ID", "DATABRICKS_", "USE_GPU_FOR_SCORING"],
-        "where a job runs is a matter of the backend, not of the manifest; there is no counterpart yet.",
-    ),
-    (
-        &["AML_ENV_NAME", "AML_REBUILD_ENVIRONMENT", "IMAGE_NAME"],
-        "environments and images are named by their content and built anew when it changes; nothing is to be set.",
-    ),
-    (
-        &["EXPERIMENT_NAME", "TRAINING_PIPELINE_NAME", "MODEL_VERSION", "MODEL_BUILD_ID", "MODELBUILDID", "ARTIFACTBUILDID", "BUILD_"],
-        "names come from the project and the run; nothing is to be set.",
-    ),
-    (
-        &["DATASTORE_NAME", "DATAFILE_NAME"],
-        "data stores have no counterpart yet; `train.data` is a file of the repository.",
-    ),
-    (
-        &["BATCHSCORE_", "SCORING_", "AML_ENV_SCORE_", "AML_ENV_SCORECOPY_"],
-        "batch scoring has no counterpart yet.",
-    ),
-    (
-        &["ACI_", "AKS_", "WEBAPP_"],
-        "deployments are the `environments` of the manifest, `qa` and `prod`; their target is this machine for now.",
-    ),
-    (
-        &["BASE_NAME", "LOCATION", "RESOURCE_GROUP", "WORKSPACE_NAME", "TENANT_ID", "SUBSCRIPTION_ID", "SP_APP_"],
-        "they belong to the Azure subscription and not in the repository; they are left out.",
-    ),
-];
-
-fn owner(name: &str) -> Option<&'static [&'static str]> {
-    let starts = FATES.iter().map(|(starts, _)| *starts);
-    starts
-        .into_iter()
-        .find(|starts| starts.iter().any(|start| name.starts_with(start)))
 }
 
 /// The command that runs a script, as a module where its path allows: then imports from the root work.

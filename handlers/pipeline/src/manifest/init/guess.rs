@@ -3,14 +3,8 @@
 use super::{Draft, DraftScore, DraftTrain, Repository, folder, project};
 use crate::manifest::OnWorse;
 
-const DEPENDENCIES: [&str; 6] = [
-    "requirements.txt",
-    "conda_dependencies.yml",
-    "environment.yml",
-    "conda.yml",
-    "conda.yaml",
-    "environment.yaml",
-];
+const DEPENDENCIES: [&str; 6] =
+    ["requirements.txt", "conda_dependencies.yml", "environment.yml", "conda.yml", "conda.yaml", "environment.yaml"];
 
 const CHECK_DEPENDENCIES: [&str; 5] = [
     "requirements-ci.txt",
@@ -35,10 +29,7 @@ pub(super) fn draft(repository: &Repository, notes: &mut Vec<String>) -> Draft {
     let score_environment = repository.first(beside.iter().map(String::as_str));
     let check_environment = repository.first(CHECK_DEPENDENCIES);
     let test = guess.test();
-    let lint = repository.first([".flake8"]).map_or_else(
-        || "ruff check .".to_owned(),
-        |_| "flake8 .".to_owned(),
-    );
+    let lint = repository.first([".flake8"]).map_or_else(|| "ruff check .".to_owned(), |_| "flake8 .".to_owned());
     guess.notes.push(
         "The metric `mse` (smaller is better) and the branches are assumed: check `evaluate.rules` and `triggers.branches`."
             .to_owned(),
@@ -78,13 +69,11 @@ impl Guess<'_, '_> {
         });
         match named {
             Some(name) => {
-                self.notes
-                    .push(format!("`project` is `{name}`, from `pyproject.toml`."));
+                self.notes.push(format!("`project` is `{name}`, from `pyproject.toml`."));
                 name
             }
             None => {
-                self.notes
-                    .push("`project` is `my_model`: write the name of your project.".to_owned());
+                self.notes.push("`project` is `my_model`: write the name of your project.".to_owned());
                 project("my_model").expect("it follows the rules")
             }
         }
@@ -106,14 +95,11 @@ impl Guess<'_, '_> {
     }
 
     fn score_entry(&mut self) -> String {
-        let found = self
-            .repository
-            .first(["scoring/score.py", "score.py"])
-            .or_else(|| self.repository.nearest("score.py"));
+        let found =
+            self.repository.first(["scoring/score.py", "score.py"]).or_else(|| self.repository.nearest("score.py"));
         match found {
             Some(entry) => {
-                self.notes
-                    .push(format!("`scoring.entry` is `{entry}`, by its name."));
+                self.notes.push(format!("`scoring.entry` is `{entry}`, by its name."));
                 entry
             }
             None => {
@@ -128,10 +114,7 @@ impl Guess<'_, '_> {
 
     fn train(&mut self, environment: &str) -> Option<DraftTrain> {
         let usual = ["training/train.py", "train/train.py", "train.py", "src/train.py"];
-        let found = self
-            .repository
-            .first(usual)
-            .or_else(|| self.repository.nearest("train.py"));
+        let found = self.repository.first(usual).or_else(|| self.repository.nearest("train.py"));
         let Some(script) = found else {
             self.notes.push(
                 "No `train.py` was found: `train: false`, and nothing is trained. Name the command under `train.command`."
@@ -143,10 +126,8 @@ impl Guess<'_, '_> {
             "`train.command` runs `{script}`, by its name. It must leave `model.pkl` and `metrics.json` in the folder \
              `TRAINYARD_OUTPUTS`."
         ));
-        let parameters = self
-            .repository
-            .first(["parameters.json"])
-            .or_else(|| self.repository.nearest("parameters.json"));
+        let parameters =
+            self.repository.first(["parameters.json"]).or_else(|| self.repository.nearest("parameters.json"));
         let data = match self.repository.csv_in_data()[..] {
             [only] => Some(only.to_owned()),
             [] => None,
@@ -171,9 +152,7 @@ impl Guess<'_, '_> {
         if self.repository.has_tests() {
             return Some("pytest --junitxml=unit-testresults.xml --cov=. --cov-report=xml".to_owned());
         }
-        self.notes.push(
-            "No tests were found: `check.test` is left out, and no coverage is asked for.".to_owned(),
-        );
+        self.notes.push("No tests were found: `check.test` is left out, and no coverage is asked for.".to_owned());
         None
     }
 }
@@ -181,9 +160,5 @@ impl Guess<'_, '_> {
 /// A path as a shell takes it.
 pub(super) fn shell_word(path: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
-    if path.chars().all(is_plain) {
-        path.to_owned()
-    } else {
-        format!("'{}'", path.replace('\'', r"'\''"))
-    }
+    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }

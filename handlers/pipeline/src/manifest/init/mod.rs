@@ -9,6 +9,7 @@ use super::{OnWorse, read, validate::path_problem};
 
 mod classic;
 mod guess;
+mod variables;
 mod write;
 
 /// A first manifest.
@@ -24,10 +25,7 @@ pub struct Derived {
 /// text of one of them, or None where it is not text.
 #[must_use]
 pub fn derive(files: &[String], read_file: &dyn Fn(&str) -> Option<String>) -> Derived {
-    let repository = Repository {
-        files,
-        read: read_file,
-    };
+    let repository = Repository { files, read: read_file };
     let mut notes = Vec::new();
     let draft = match classic::template(&repository) {
         Some(template) => classic::draft(&repository, template, &mut notes),
@@ -35,10 +33,7 @@ pub fn derive(files: &[String], read_file: &dyn Fn(&str) -> Option<String>) -> D
     };
     let manifest_text = write::write(&draft);
     match read("trainyard.yml", &manifest_text) {
-        Ok(_) => Derived {
-            manifest_text,
-            notes,
-        },
+        Ok(_) => Derived { manifest_text, notes },
         // Names that nobody foresaw must not cost the user the file.
         Err(error) => {
             notes.clear();
@@ -67,11 +62,7 @@ impl Repository<'_> {
     }
 
     fn text(&self, path: &str) -> Option<String> {
-        if self.has(path) {
-            (self.read)(path)
-        } else {
-            None
-        }
+        if self.has(path) { (self.read)(path) } else { None }
     }
 
     /// The first of these that is there.
@@ -87,9 +78,7 @@ impl Repository<'_> {
             !hidden && path_problem(file).is_none() && file.rsplit('/').next() == Some(name)
         };
         let found = self.files.iter().filter(named);
-        found
-            .min_by_key(|file| (file.matches('/').count(), file.as_str()))
-            .cloned()
+        found.min_by_key(|file| (file.matches('/').count(), file.as_str())).cloned()
     }
 
     fn csv_in_data(&self) -> Vec<&str> {
@@ -147,11 +136,7 @@ fn folder(path: &str) -> Option<&str> {
 /// A project's name as near to this text as the rules allow.
 fn project(text: &str) -> Option<Project> {
     let fits = |c: char| {
-        if c.is_ascii_alphanumeric() || c == '-' {
-            c
-        } else {
-            '_'
-        }
+        if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }
     };
     let name: String = text.trim().chars().map(fits).collect();
     let name: String = name.trim_matches(['_', '-']).chars().take(40).collect();

@@ -6,9 +6,7 @@ use crate::manifest::OnWorse;
 /// A text as YAML takes it, whatever is in it.
 pub(super) fn quoted(text: &str) -> String {
     let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c));
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c));
     // Words that YAML takes for something else, and numbers with an exponent, begin with a letter too.
     let words = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
     if is_plain && !words.contains(&text.to_ascii_lowercase().as_str()) {
@@ -28,13 +26,7 @@ fn or_null(text: Option<&str>) -> String {
 }
 
 pub(super) fn write(draft: &Draft) -> String {
-    let mut sections = vec![
-        head(draft),
-        triggers(draft),
-        check(draft),
-        train(draft.train.as_ref()),
-        evaluate(draft),
-    ];
+    let mut sections = vec![head(draft), triggers(draft), check(draft), train(draft.train.as_ref()), evaluate(draft)];
     if let Some(name) = &draft.model_name {
         sections.push(format!("register:\n  name: {}\n", quoted(name)));
     }
@@ -92,11 +84,7 @@ fn train(train: Option<&DraftTrain>) -> String {
     let Some(train) = train else {
         return "train: false                    # no training script was found\n".to_owned();
     };
-    let auto = if train.auto {
-        ""
-    } else {
-        "  auto: false                   # people start the training\n"
-    };
+    let auto = if train.auto { "" } else { "  auto: false                   # people start the training\n" };
     format!(
         "train:\n\
          {auto}  \

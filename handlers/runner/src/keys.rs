@@ -1,0 +1,57 @@
+//! Where documents live. Keys sort so that a listing is newest first and no history is ever scanned.
+
+use pipeline::names::{EnvironmentName, Project, RunId};
+
+/// All runs, newest first.
+pub const RUNS: &str = "runs/";
+/// Runs that have not ended: what the sweep looks at.
+pub const ACTIVE: &str = "active/";
+/// Messages that nobody could handle.
+pub const DEAD_LETTERS: &str = "dead-letters/";
+/// All environments of all projects.
+pub const ENVIRONMENTS: &str = "environments/";
+/// All projects.
+pub const PROJECTS: &str = "projects/";
+
+/// A run's document.
+#[must_use]
+pub fn run(id: &RunId) -> String {
+    format!("{RUNS}{id}")
+}
+
+/// The mark of a run that has not ended.
+#[must_use]
+pub fn active(id: &RunId) -> String {
+    format!("{ACTIVE}{id}")
+}
+
+/// What is known of a project: the next number, its branches.
+#[must_use]
+pub fn project(project: &Project) -> String {
+    format!("{PROJECTS}{project}")
+}
+
+/// A project's runs by number, newest first.
+#[must_use]
+pub fn numbers(project: &Project) -> String {
+    format!("numbers/{project}/")
+}
+
+/// Which run has this number.
+#[must_use]
+pub fn number(project: &Project, number: u64) -> String {
+    format!("numbers/{project}/{:012}", 999_999_999_999 - number.min(999_999_999_999))
+}
+
+/// Which run a cause has started. `cause` may be any text.
+#[must_use]
+pub fn cause(project: &Project, cause: &str) -> String {
+    let digest = pipeline::names::Digest::of(cause.as_bytes());
+    format!("causes/{project}/{}", digest.hex())
+}
+
+/// An environment's document.
+#[must_use]
+pub fn environment(project: &Project, environment: &EnvironmentName) -> String {
+    pipeline::event::environment_key(project, environment)
+}

@@ -1,0 +1,144 @@
+//! The loop: load, decide, save, perform, send. Everything that can fail is here, in this order, and the order is the
+//! product's promise.
+
+use jiff::SignedDuration;
+use pipeline::advance;
+use pipeline::event::{Event, Message};
+use pipeline::run::{Letter, Pending, Run};
+use tracing::{debug, warn};
+
+use crate::ports::{PortError, Ports, Result};
+use crate::records::{Record, Records};
+
+/// How often a message is decided again after somebody else saved the run first.
+const CONFLICTS: u32 = 50;
+/// Pauses between tries of an effect, in milliseconds, before it is put off.
+const PAUSES_MS: [u64; 2] = [50, 400];
+/// Seconds until an effect that was put off is tried again.
+const PUT_OFF_SECS: i64 = 15;
+
+/// Performs what is decided.
+#[derive(Debug)]
+pub struct Runner {
+    pub(crate) ports: Ports,
+    pub(crate) records: Records,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handled {
+    /// It is in the run's journal, or had been before, or changes nothing.
+    Done,
+    /// It can never be handled; why.
+    Unknown(String),
+}
+
+impl Runner {
+    /// A runner on these ports. It keeps nothing that cannot be lost.
+    #[must_use]
+    pub fn new(ports: Ports) -> Self {
+        Self { ports, records: Records::default() }
+    }
+
+    /// The outside world, for those who only look.
+    #[must_use]
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// Takes one message to its end: what it causes is on record, performed and sent.
+    ///
+    /// # Errors
+    ///
+    /// `Transient`: the same message may be handed in again and harms nothing.
+    pub async fn handle(&self, message: &Message) -> Result<Handled> {
+        for turn in 0..CONFLICTS {
+            let Some(mut record) = self.records.load(&self.ports, &message.run).await? else {
+                return Ok(Handled::Unknown(format!("there is no run {}", message.run)));
+            };
+            let changed = advance(&mut record.run, message, self.ports.clock.now());
+            if !changed && !has_work(&record.run) {
+                self.records.keep(record);
+                return Ok(Handled::Done);
+            }
+            match self.settle(record).await {
+                Ok(record) => {
+                    self.records.keep(record);
+                    return Ok(Handled::Done);
+                }
+                Err(PortError::Conflict { key, .. }) => {
+                    debug!(run.id = %message.run, "Somebody else wrote {key} first, turn {turn}");
+                    tokio::task::yield_now().await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(PortError::transient("runner", format!("run {} is too busy; the message comes again", message.run)))
+    }
+
+    /// Performs what is pending, then sends what is to be sent.
+    pub(crate) async fn settle(&self, mut record: Record) -> Result<Record> {
+        let mut is_saved = false;
+        while let Some(pending) = record.run.pending.first().cloned() {
+            // An answer that can come on another way must find the question on record.
+            if pending.effect.is_answered_elsewhere() && !is_saved {
+                record = self.records.save(&self.ports, record, false).await?;
+                is_saved = true;
+            }
+            let answer = match self.try_to_perform(&record.run, &pending).await {
+                Ok(answer) => answer,
+                Err(PortError::Permanent { reason, .. }) => {
+                    let what = pending.effect.describe();
+                    warn!(run.id = %record.run.id, "Could not {what}: {reason}");
+                    Some(Event::Refused { what, reason })
+                }
+                Err(PortError::Transient { backend, reason }) => {
+                    warn!(run.id = %record.run.id, "Put off, {}: {backend}: {reason}", pending.effect.describe());
+                    return self.put_off(record, &pending).await;
+                }
+                Err(conflict) => return Err(conflict),
+            };
+            record.run.pending.remove(0);
+            if let Some(event) = answer {
+                let Pending { id, step, attempt, .. } = pending;
+                let message = Message { id, run: record.run.id.clone(), step, attempt, event };
+                let pending_before = record.run.pending.len();
+                advance(&mut record.run, &message, self.ports.clock.now());
+                is_saved &= record.run.pending.len() == pending_before;
+            }
+        }
+        self.records.save(&self.ports, record, true).await
+    }
+
+    async fn try_to_perform(&self, run: &Run, pending: &Pending) -> Result<Option<Event>> {
+        for pause in PAUSES_MS {
+            match self.perform(run, pending).await {
+                Err(PortError::Transient { .. }) => {
+                    tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+                }
+                other => return other,
+            }
+        }
+        self.perform(run, pending).await
+    }
+
+    /// The effect stays pending, and the run is woken to try again. Failing the message instead would use up its
+    /// deliveries within seconds.
+    async fn put_off(&self, mut record: Record, pending: &Pending) -> Result<Record> {
+        let now = self.ports.clock.now();
+        let message = Message {
+            id: format!("{}/again-{}", pending.id, now.as_second() / PUT_OFF_SECS),
+            run: record.run.id.clone(),
+            step: pending.step.clone(),
+            attempt: pending.attempt,
+            event: Event::PollDue,
+        };
+        let deliver_at = Some(now + SignedDuration::from_secs(PUT_OFF_SECS));
+        record.run.outbox.push(Letter { deliver_at, message });
+        self.records.save(&self.ports, record, true).await
+    }
+}
+
+fn has_work(run: &Run) -> bool {
+    !run.pending.is_empty() || !run.outbox.is_empty()
+}
