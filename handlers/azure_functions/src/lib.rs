@@ -25,13 +25,14 @@
 //!
 //! Where things are: an invocation in [`Invocation`] and its views ([`ServiceBusMessage`], [`EventGridEvent`],
 //! [`HttpRequest`], [`Timer`]); the answer in [`Outcome`]; `function.json` in [`Function`]; `host.json` in
-//! [`HostJson`].
+//! [`HostJson`]; the host's half, for a host of one's own, in [`host`].
 //!
 //! Sources: the documentation, <https://learn.microsoft.com/azure/azure-functions/functions-custom-handlers>, and where
 //! that is silent or wrong (its samples do not show how values are quoted) the host itself,
 //! <https://github.com/Azure/azure-functions-host>, `src/WebJobs.Script/Workers/Http`.
 
 mod function;
+pub mod host;
 mod host_json;
 mod invocation;
 mod outcome;

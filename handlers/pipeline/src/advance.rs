@@ -316,27 +316,33 @@ fn is_free(run: &Run) -> bool {
     run.facts.stages.values().all(|stage| !stage.held)
 }
 
+/// The step from which a run is tried again.
+///
+/// # Errors
+///
+/// A sentence that says why it is not.
+pub fn may_retry(run: &Run) -> Result<StepKey, String> {
+    let number = run.number;
+    if let Some((key, _, _)) = run.waiting().filter(|(_, _, wait)| wait.on == On::Start) {
+        return Ok(key.clone());
+    }
+    let Some(ended) = &run.ended else { return Err(format!("run {number} has not ended; there is nothing to try again")) };
+    match ended.outcome {
+        Outcome::Failed | Outcome::Canceled | Outcome::Expired | Outcome::RolledBack => {}
+        other => return Err(format!("run {number} ended {} and is not tried again; start a new one", other.word())),
+    }
+    let key = ended.step.as_ref().or(run.plan.first()).ok_or_else(|| format!("run {number} has no steps"))?;
+    let first_of_stage =
+        run.plan.iter().find(|planned| key.environment.is_some() && planned.environment == key.environment);
+    Ok(first_of_stage.unwrap_or(key).clone())
+}
+
 /// A person wants the failed step tried again: a new attempt of it, and of the steps after it. In a stage that means
 /// from its first step on: one approval starts at most one deployment.
 fn retry(run: &mut Run, message: &Message, by: &str, now: Timestamp) -> bool {
-    let waits_for_start = run.waiting().filter(|(_, _, wait)| wait.on == On::Start).map(|(key, _, _)| key.clone());
-    let ended = run.ended.as_ref().map(|ended| (ended.outcome, ended.step.clone()));
-    let from = match (waits_for_start, ended) {
-        (Some(key), _) => key,
-        (None, None) => return ignore(run, message, "the run has not ended", now),
-        (None, Some((Outcome::Failed | Outcome::Canceled | Outcome::Expired | Outcome::RolledBack, step))) => {
-            let Some(key) = step.or_else(|| run.plan.first().cloned()) else {
-                return ignore(run, message, "it has no steps", now);
-            };
-            let first_of_stage = run.plan.iter().find(|planned| {
-                key.environment.is_some() && planned.environment == key.environment
-            });
-            first_of_stage.cloned().unwrap_or(key)
-        }
-        (None, Some((outcome, _))) => {
-            let because = format!("a run that ended {} is not tried again; start a new one", outcome.word());
-            return ignore(run, message, &because, now);
-        }
+    let from = match may_retry(run) {
+        Ok(from) => from,
+        Err(because) => return ignore(run, message, &because, now),
     };
     note(run, message, Some(&from), vec![format!("{by} asked for another try from {from} on")], now);
     run.ended = None;

@@ -15,4 +15,4 @@ pub mod why;
 
 mod advance;
 
-pub use advance::{advance, start};
+pub use advance::{advance, may_retry, start};

@@ -8,7 +8,7 @@ use pipeline::run::{Letter, Pending, Run};
 use tracing::{debug, warn};
 
 use crate::ports::{PortError, Ports, Result};
-use crate::records::{Record, Records};
+use crate::records::{Record, Records, parcel};
 
 /// How often a message is decided again after somebody else saved the run first.
 const CONFLICTS: u32 = 50;
@@ -74,6 +74,16 @@ impl Runner {
             }
         }
         Err(PortError::transient("runner", format!("run {} is too busy; the message comes again", message.run)))
+    }
+
+    /// Puts a message on its way to its step. It is durable when this answers, and handled after that.
+    ///
+    /// # Errors
+    ///
+    /// What the bus says.
+    pub async fn tell(&self, message: &Message) -> Result<()> {
+        let letter = Letter { deliver_at: None, message: message.clone() };
+        self.ports.bus.send(vec![parcel(&letter)]).await
     }
 
     /// Performs what is pending, then sends what is to be sent.

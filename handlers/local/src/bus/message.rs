@@ -40,6 +40,15 @@ pub struct Letter {
     pub body: Bytes,
 }
 
+impl Letter {
+    /// As it is shown: one that was scheduled got to its queue when it was due.
+    pub(super) fn in_queue(&self) -> Self {
+        let mut letter = self.clone();
+        letter.enqueued_at = letter.enqueued_at.max(letter.scheduled_for.unwrap_or(letter.enqueued_at));
+        letter
+    }
+}
+
 /// The property that says in a word why a message is a dead letter.
 pub const DEAD_LETTER_REASON: &str = "DeadLetterReason";
 /// The property that says it in a sentence.

@@ -26,7 +26,7 @@ mod shared;
 mod state;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use message::{
     Counts, DEAD_LETTER_ERROR_DESCRIPTION, DEAD_LETTER_REASON, DEAD_LETTER_SOURCE, Delivery,
@@ -201,7 +201,7 @@ impl Broker {
                 None => self.body(entry.letter.sequence_number).await?,
             };
             if let Some(body) = body {
-                let mut letter = entry.letter;
+                let mut letter = entry.letter.in_queue();
                 letter.body = body;
                 letters.push(letter);
             }

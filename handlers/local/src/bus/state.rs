@@ -169,7 +169,7 @@ impl State {
             taken.push(Taken {
                 lock: token,
                 delivery_count: entry.delivery_count,
-                letter: entry.letter.clone(),
+                letter: entry.letter.in_queue(),
                 body: entry.body.clone(),
             });
         }

@@ -40,10 +40,11 @@ pub struct Database {
     inner: Arc<Inner>,
 }
 
-// Fields are dropped in this order: the lock on the home goes when nothing is written any more.
+// Fields are dropped in this order: the writer closes last, which folds the log back into the one file, and the lock on
+// the home goes when nothing is written any more.
 struct Inner {
-    writer: writer::Writer,
     readers: reader::Readers,
+    writer: writer::Writer,
     path: PathBuf,
     _held: Option<Box<dyn Any + Send + Sync>>,
 }

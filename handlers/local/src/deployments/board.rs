@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use pipeline::names::{EnvironmentName, Project};
+use pipeline::names::{DeploymentName, EnvironmentName, Project};
 use pipeline::release::Release;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -101,6 +101,16 @@ impl Board {
         posts.get(place).map(|post| post.shares.clone())
     }
 
+    /// Lets a request in to this deployment and no other. The error names the one that serves, if there is one.
+    pub fn enter_at(&self, place: &Place, deployment: &DeploymentName) -> Result<Ticket, Option<DeploymentName>> {
+        let posts = self.posts.read().unwrap_or_else(PoisonError::into_inner);
+        let shares = posts.get(place).map(|post| post.shares.as_slice()).unwrap_or_default();
+        match shares.iter().find(|(_, target)| target.release.deployment == *deployment) {
+            Some((_, target)) => Ok(Ticket::of(target)),
+            None => Err(shares.first().map(|(_, target)| target.release.deployment.clone())),
+        }
+    }
+
     /// Lets a request in. The outer None: no such environment; the inner: nobody serves there.
     pub fn enter(&self, place: &Place) -> Option<Option<Ticket>> {
         let posts = self.posts.read().unwrap_or_else(PoisonError::into_inner);
@@ -124,6 +134,7 @@ impl Board {
     }
 }
 
+// One step through the turns reaches every place before it comes back.
 fn coprime(mut a: u64, mut b: u64) -> bool {
     while b != 0 {
         (a, b) = (b, a % b);

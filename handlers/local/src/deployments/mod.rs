@@ -8,7 +8,7 @@
 //!              `--not healthy-------`--ended too often----------------------> Failed
 //!
 //! deployments/<project>.<environment>.json   what is deployed there; a process is known by its id and start
-//! deployments/<deployment>/                  app/ (the unpacked image), server.log, gunicorn.conf.py
+//! deployments/<deployment>/                  image/ (unpacked), server.log, gunicorn.conf.py
 //! ```
 //!
 //! Servers outlive the host. A host that starts takes over those that still run and starts the others again.
@@ -32,8 +32,9 @@ use pipeline::effect::DeploymentSpec;
 use pipeline::event::Answer;
 use pipeline::names::{DeploymentName, EnvironmentName, Project};
 use runner::ports::{Bus, DeploymentStatus, Deployments, LogChunk, PortError, Result};
-use tokio::sync::{Mutex as AsyncMutex, MutexGuard, watch};
+use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::task::JoinSet;
+use tracing::{error, warn};
 
 use self::board::{Board, Place, Ticket};
 use self::http::HttpClient;
@@ -241,7 +242,7 @@ impl Deployments for LocalDeployments {
             late.round
         });
         let deployment = Deployment { spec: spec.clone(), round, phase: Phase::Starting, told: false, process: None };
-        state.deployments.insert(name.clone(), deployment);
+        state.deployments.insert(name.clone(), deployment.clone());
         shared.save(&state).await?;
         inner.state = state;
         if let Some(orders) = late_round.and_then(|round| inner.orders.get(&round)) {
@@ -250,7 +251,7 @@ impl Deployments for LocalDeployments {
         if shared.board.serving(&place).is_none() {
             shared.board.serve(&place, Vec::new());
         }
-        shared.watch(&environment, &mut inner, name, round);
+        shared.watch(&environment, &mut inner, &deployment);
         Ok(DeploymentStatus::Starting)
     }
 
@@ -366,13 +367,10 @@ impl Shared {
 
     /// A request to this deployment, if it is the one that serves.
     fn ticket_for(&self, place: &Place, deployment: &DeploymentName) -> Result<(Ticket, u16), String> {
-        let Some(Some(ticket)) = self.board.enter(place) else {
-            return Err(format!("nothing serves in {}", place.1));
-        };
-        let serving = &ticket.target.release.deployment;
-        if serving != deployment {
-            return Err(format!("{serving} serves in {}, and not {deployment}", place.1));
-        }
+        let ticket = self.board.enter_at(place, deployment).map_err(|serving| match serving {
+            Some(serving) => format!("{serving} serves in {}, and not {deployment}", place.1),
+            None => format!("nothing serves in {}", place.1),
+        })?;
         let port = ticket.target.port().ok_or_else(|| format!("{deployment} is being restarted"))?;
         Ok((ticket, port))
     }
@@ -384,27 +382,52 @@ impl Shared {
         saved.map_err(|error| PortError::transient(BACKEND, format!("{}: {error}", self.folder.display())))
     }
 
-    /// Goes on where the host before ended.
-    async fn take_over(self: &Arc<Self>, mut state: State) {
-        let place = state.place();
-        self.board.serve(&place, Vec::new());
-        for retiring in &mut state.deployments.values_mut() {
-            // One that failed while its process was being stopped: the process is a stray now.
-            if let (Phase::Failed { .. }, Some(running)) = (&retiring.phase, retiring.process.take_if(|_| true)) {
-                if let Some(process) = process::Process::adopt(&running.mark) {
-                    process.kill();
+    async fn save_or_warn(&self, state: &State) {
+        if let Err(error) = self.save(state).await {
+            error!("What is deployed could not be recorded: {error}");
+        }
+    }
+
+    /// Saves the state, and takes away what nobody needs any more of a deployment that has ended.
+    async fn tidy(&self, state: &mut State, ended: &DeploymentName) {
+        let mut unwanted: Vec<PathBuf> = state.forget().iter().map(|name| self.folder_of(name)).collect();
+        if !state.deployments.contains_key(ended) && !state.is_retiring(ended) {
+            unwanted.push(self.folder_of(ended).join("image"));
+        }
+        self.save_or_warn(state).await;
+        for folder in unwanted {
+            match tokio::fs::remove_dir_all(&folder).await {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    warn!("{} could not be removed: {error}", folder.display());
                 }
+                _ => {}
             }
         }
-        let _ = state;
+    }
+
+    /// Goes on where the host before ended.
+    async fn take_over(self: &Arc<Self>, state: State) {
+        let place = state.place();
+        self.board.serve(&place, Vec::new());
+        let environment = self.environment_or_new(&place);
+        let mut inner = environment.inner.lock().await;
+        inner.state = state;
+        for retiring in inner.state.retiring.clone() {
+            let (shared, environment) = (Arc::clone(self), Arc::clone(&environment));
+            self.spawn(supervisor::finish(shared, environment, retiring, self.settings.stop_within));
+        }
+        let at_work = |deployment: &&Deployment| !matches!(deployment.phase, Phase::Failed { .. });
+        let at_work: Vec<_> = inner.state.deployments.values().filter(at_work).cloned().collect();
+        for deployment in at_work {
+            self.watch(&environment, &mut inner, &deployment);
+        }
     }
 
     /// Watches over a deployment from now on.
-    fn watch(self: &Arc<Self>, environment: &Arc<Environment>, inner: &mut MutexGuard<'_, Inner>, name: &DeploymentName, round: u64) {
+    fn watch(self: &Arc<Self>, environment: &Arc<Environment>, inner: &mut Inner, deployment: &Deployment) {
         let (orders, received) = watch::channel(Order::Go);
-        inner.orders.insert(round, orders);
-        let supervisor = Supervisor::new(Arc::clone(self), Arc::clone(environment), name.clone(), round, received);
-        self.spawn(supervisor.run());
+        inner.orders.insert(deployment.round, orders);
+        self.spawn(Supervisor::new(self, environment, deployment, received).run());
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -31,8 +31,10 @@ pub struct Server {
     pub app: PathBuf,
     /// The scoring script, as a path in `app`.
     pub entry: String,
-    /// A folder for what the server is told, and what it says (`server.log`).
+    /// A folder for what the server is told.
     pub folder: PathBuf,
+    /// Where its words go.
+    pub log: PathBuf,
     /// Threads that one request may use.
     pub threads: u32,
     /// More variables.
@@ -59,8 +61,7 @@ impl Server {
         let identity = Uuid::new_v4().to_string();
         let settings = self.folder.join("gunicorn.conf.py");
         fs::write(&settings, gunicorn_settings(port))?;
-        let log = self.log();
-        let said_from = append(&log)?.metadata()?.len();
+        let said_from = append(&self.log)?.metadata()?.len();
 
         let program = self.python_bin.join(PROGRAM);
         let mut command = Command::new(&program);
@@ -84,7 +85,7 @@ impl Server {
         for library in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"] {
             command.env(library, self.threads.to_string());
         }
-        let process = Process::spawn(&mut command, &log).map_err(|error| match error.kind() {
+        let process = Process::spawn(&mut command, &self.log).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
                 let program = program.display();
                 let reason = format!("{program} is not there; does the dependency file name azureml-inference-server-http?");
@@ -94,11 +95,6 @@ impl Server {
         })?;
         process::end_first_when_memory_runs_out(process.mark());
         Ok(Started { process, port, identity, said_from })
-    }
-
-    /// Where the server's words go.
-    pub fn log(&self) -> PathBuf {
-        self.folder.join("server.log")
     }
 }
 

@@ -75,6 +75,17 @@ impl LocalImages {
         blocking(move || unpack::unpack(&layout, &image, &to, caps)).await
     }
 
+    /// Where the parts of an image are in a folder that it was unpacked into before.
+    ///
+    /// # Errors
+    ///
+    /// `Permanent` when the image is not there or is damaged.
+    pub async fn parts(&self, image: &Digest, at: &Path) -> Result<Unpacked> {
+        let layout = Arc::clone(&self.layout);
+        let (image, at) = (image.clone(), at.to_owned());
+        blocking(move || unpack::parts(&layout, &image, &at)).await
+    }
+
     async fn recorded(&self, build: &BuildName) -> Result<BuildStatus> {
         let layout = Arc::clone(&self.layout);
         let build = build.clone();

@@ -48,15 +48,8 @@ pub struct Unpacked {
 
 /// Unpacks an image into a folder that is empty or not there.
 pub fn unpack(layout: &Layout, image: &Digest, to: &Path, caps: Caps) -> Result<Unpacked> {
-    let manifest: Manifest = document(layout, image, oci_document_limit())?;
-    let config: Config = document(layout, &manifest.config.digest, oci_document_limit())?;
-    let labels = config.config.labels;
-    let label = |name: &str| {
-        let path = labels.get(name).filter(|path| is_inside(Path::new(path))).cloned();
-        path.ok_or_else(|| broken(format!("image {image} has no label `{name}` with a path; was it built elsewhere?")))
-    };
-    let (entry, environment) = (label(oci::ENTRY)?, label(oci::ENVIRONMENT_FILE)?);
-
+    let manifest: Manifest = document(layout, image)?;
+    let parts = parts_of(layout, image, &manifest, to)?;
     let parent = to.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(|error| disk(&error))?;
     let partial = parent.join(format!(".unpacking-{}", Uuid::new_v4()));
@@ -66,6 +59,22 @@ pub fn unpack(layout: &Layout, image: &Digest, to: &Path, caps: Caps) -> Result<
         fs::remove_dir_all(&partial).ok();
         return Err(error);
     }
+    Ok(parts)
+}
+
+/// Where the parts of an image are that was unpacked into a folder.
+pub fn parts(layout: &Layout, image: &Digest, to: &Path) -> Result<Unpacked> {
+    parts_of(layout, image, &document(layout, image)?, to)
+}
+
+fn parts_of(layout: &Layout, image: &Digest, manifest: &Manifest, to: &Path) -> Result<Unpacked> {
+    let config: Config = document(layout, &manifest.config.digest)?;
+    let labels = config.config.labels;
+    let label = |name: &str| {
+        let path = labels.get(name).filter(|path| is_inside(Path::new(path))).cloned();
+        path.ok_or_else(|| broken(format!("image {image} has no label `{name}` with a path; was it built elsewhere?")))
+    };
+    let (entry, environment) = (label(oci::ENTRY)?, label(oci::ENVIRONMENT_FILE)?);
     let app = to.join("app");
     Ok(Unpacked { entry, model_dir: app.join("model"), environment, labels, app })
 }
@@ -101,10 +110,10 @@ fn verified(layout: &Layout, layer: &Descriptor) -> Result<File> {
     Ok(file)
 }
 
-fn document<T: DeserializeOwned>(layout: &Layout, digest: &Digest, limit: u64) -> Result<T> {
+fn document<T: DeserializeOwned>(layout: &Layout, digest: &Digest) -> Result<T> {
     let mut bytes = Vec::new();
     let file = open(layout, digest)?;
-    file.take(limit).read_to_end(&mut bytes).map_err(|error| disk(&error))?;
+    file.take(oci_document_limit()).read_to_end(&mut bytes).map_err(|error| disk(&error))?;
     if Digest::of(&bytes) != *digest {
         return Err(damaged(digest));
     }

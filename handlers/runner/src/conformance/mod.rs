@@ -12,7 +12,12 @@ use jiff::Timestamp;
 
 pub mod artifacts;
 pub mod bus;
+pub mod deployments;
+pub mod images;
+pub mod jobs;
 pub mod ledger;
+pub mod models;
+pub mod source;
 pub mod store;
 
 /// A name that nobody used before, without anything that a backend could mind in a name.

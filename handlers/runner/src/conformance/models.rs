@@ -1,6 +1,4 @@
-//! What every model registry promises. Each function wants a registry without versions of the models that it names.
-
-#![allow(clippy::unwrap_used, reason = "a broken promise is a panic that says which")]
+//! What [`ModelRegistry`] promises.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +9,24 @@ use pipeline::release::Lineage;
 
 use crate::ports::{ModelRegistry, PortError};
 
+use super::fresh;
+
+/// All promises of a model registry, one after the other.
+pub async fn all(models: &dyn ModelRegistry) {
+    versions_are_counted_from_one(models).await;
+    each_name_has_its_own_count(models).await;
+    a_repeat_answers_the_same_version(models).await;
+    many_at_once_leave_no_gap(models).await;
+    the_newest_version_is_listed_first(models).await;
+    tags_take_the_newer_value(models).await;
+    an_unknown_version_is_not_there(models).await;
+}
+
 /// The first version is 1, the next 2, each with what it was registered with.
 pub async fn versions_are_counted_from_one(models: &dyn ModelRegistry) {
-    let first = registration("counted", "r1");
-    let second = registration("counted", "r2");
+    let name = name("counted");
+    let first = registration(&name, "r1");
+    let second = registration(&name, "r2");
 
     let one = models.register(&first).await.unwrap();
     let two = models.register(&second).await.unwrap();
@@ -30,26 +42,28 @@ pub async fn versions_are_counted_from_one(models: &dyn ModelRegistry) {
 
 /// Names are counted each for itself.
 pub async fn each_name_has_its_own_count(models: &dyn ModelRegistry) {
-    let one = models.register(&registration("alone-a", "r1")).await.unwrap();
-    let other = models.register(&registration("alone-b", "r1")).await.unwrap();
+    let one = models.register(&registration(&name("alone"), "r1")).await.unwrap();
+    let other = models.register(&registration(&name("alone"), "r1")).await.unwrap();
 
     assert_eq!((one.version, other.version), (1, 1));
 }
 
 /// A second registration for the same run answers the first one's version, later ones or not.
 pub async fn a_repeat_answers_the_same_version(models: &dyn ModelRegistry) {
-    let first = models.register(&registration("repeated", "r1")).await.unwrap();
-    models.register(&registration("repeated", "r2")).await.unwrap();
+    let name = name("repeated");
+    let first = models.register(&registration(&name, "r1")).await.unwrap();
+    models.register(&registration(&name, "r2")).await.unwrap();
 
-    let again = models.register(&registration("repeated", "r1")).await.unwrap();
+    let again = models.register(&registration(&name, "r1")).await.unwrap();
 
     assert_eq!(again, first);
-    assert_eq!(models.versions(&name("repeated"), 10).await.unwrap().len(), 2);
+    assert_eq!(models.versions(&name, 10).await.unwrap().len(), 2);
 }
 
 /// Many runs at the same moment, each twice, get one version each, and no number is left out.
 pub async fn many_at_once_leave_no_gap(models: &dyn ModelRegistry) {
-    let registrations: Vec<_> = (0..24).map(|n| registration("crowded", &format!("r{}", n / 2))).collect();
+    let name = name("crowded");
+    let registrations: Vec<_> = (0..24).map(|n| registration(&name, &format!("r{}", n / 2))).collect();
 
     let registered = join_all(registrations.iter().map(|one| models.register(one))).await;
 
@@ -64,11 +78,12 @@ pub async fn many_at_once_leave_no_gap(models: &dyn ModelRegistry) {
 
 /// A listing begins with the newest and ends at the limit.
 pub async fn the_newest_version_is_listed_first(models: &dyn ModelRegistry) {
+    let name = name("listed");
     for run in ["r1", "r2", "r3"] {
-        models.register(&registration("listed", run)).await.unwrap();
+        models.register(&registration(&name, run)).await.unwrap();
     }
 
-    let listed = models.versions(&name("listed"), 2).await.unwrap();
+    let listed = models.versions(&name, 2).await.unwrap();
 
     let versions: Vec<u64> = listed.iter().map(|held| held.model.version).collect();
     assert_eq!(versions, [3, 2]);
@@ -76,7 +91,7 @@ pub async fn the_newest_version_is_listed_first(models: &dyn ModelRegistry) {
 
 /// The same tag twice takes the newer value; the others stay.
 pub async fn tags_take_the_newer_value(models: &dyn ModelRegistry) {
-    let registration = registration("tagged", "r1");
+    let registration = registration(&name("tagged"), "r1");
     models.register(&registration).await.unwrap();
     let tags = |value: &str| BTreeMap::from([("latency_ms_p95".to_owned(), value.to_owned())]);
 
@@ -100,12 +115,12 @@ pub async fn an_unknown_version_is_not_there(models: &dyn ModelRegistry) {
 }
 
 fn name(name: &str) -> ModelName {
-    name.parse().unwrap()
+    fresh(name).parse().unwrap()
 }
 
-fn registration(model: &str, run: &str) -> Registration {
+fn registration(name: &ModelName, run: &str) -> Registration {
     Registration {
-        name: name(model),
+        name: name.clone(),
         digest: Digest::of(run.as_bytes()),
         lineage: Lineage {
             run: run.parse().unwrap(),

@@ -17,12 +17,15 @@ mod jobs;
 mod ledger;
 mod models;
 mod queue;
+mod receiver;
 mod source;
 mod store;
 mod tally;
 mod tar;
 mod world;
 
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod tests;
 

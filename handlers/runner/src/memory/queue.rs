@@ -42,10 +42,18 @@ pub struct Delivery {
     at: (Timestamp, u64),
 }
 
+impl Delivery {
+    /// Its number among all messages that were ever sent.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.at.1
+    }
+}
+
 /// Hands out messages as a Functions host does: in order, one at a time of each session, again until they are settled.
 /// No fault touches it: it is the world's side.
 #[derive(Clone)]
-pub struct Queue(World);
+pub struct Queue(pub(super) World);
 
 impl Queue {
     pub(super) fn new(world: World) -> Self {
@@ -114,6 +122,19 @@ impl Queue {
         let books = self.0.books();
         let parcels = books.messages.values().map(|held| held.parcel.clone());
         parcels.collect()
+    }
+
+    pub(super) fn settle_numbered(&self, sequence: u64) {
+        let mut books = self.0.books();
+        books.messages.retain(|at, _| at.1 != sequence);
+    }
+
+    pub(super) fn give_back_numbered(&self, sequence: u64) {
+        let mut books = self.0.books();
+        let held = books.messages.iter_mut().find(|(at, _)| at.1 == sequence);
+        if let Some((_, held)) = held {
+            held.taken = false;
+        }
     }
 
     pub(super) fn lose_events(&self, lost: bool) {

@@ -74,7 +74,7 @@ impl World {
         let parcel = Parcel {
             queue: message.step.step.name().to_owned(),
             id: message.id.clone(),
-            session: Some(message.run.to_string()),
+            session: None,
             deliver_at: None,
             body: serde_json::to_vec(&message).expect("a message has string keys only"),
         };

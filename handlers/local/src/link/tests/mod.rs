@@ -1,5 +1,8 @@
 //! What a handler may rely on when its ports are in the host.
 
+mod conformance;
+mod every_method;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 

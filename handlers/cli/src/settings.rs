@@ -1,0 +1,97 @@
+//! Where the host is, where its state is, who is asking.
+
+use std::path::PathBuf;
+
+use crate::args::Global;
+use crate::failure::Failure;
+
+/// The port that the host listens on, if nobody says otherwise.
+pub(crate) const DEFAULT_PORT: u16 = 7071;
+
+/// What the global arguments and the environment say.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    home: Option<PathBuf>,
+    home_is_said: bool,
+    pub port: u16,
+    user: Option<String>,
+}
+
+impl Settings {
+    pub fn new(global: &Global) -> Self {
+        let said = global.home.clone();
+        let usual = || std::env::home_dir().filter(|dir| !dir.as_os_str().is_empty()).map(|dir| dir.join(".trainyard"));
+        Self {
+            home_is_said: said.is_some(),
+            home: said.or_else(usual),
+            port: global.port,
+            user: user(),
+        }
+    }
+
+    /// The folder of all local state, from the root of the file system.
+    pub fn home(&self) -> Result<PathBuf, Failure> {
+        let Some(home) = &self.home else {
+            return Err(Failure::input("there is no folder for the state of Trainyard: the home folder is not known")
+                .advice("name one with `--home DIR` or `TRAINYARD_HOME`"));
+        };
+        std::path::absolute(home)
+            .map_err(|error| Failure::input(format!("{} cannot be the home of Trainyard: {error}", home.display())))
+    }
+
+    /// Who is asking: as they say, or the user of this machine.
+    pub fn by(&self, said: Option<&str>) -> Result<String, Failure> {
+        let known = said.map(str::to_owned).or_else(|| self.user.clone());
+        known.ok_or_else(|| Failure::input("this machine does not say who you are").advice("say it with `--as NAME`"))
+    }
+
+    /// A command for people to type that finds the same host.
+    pub fn again(&self, command: &str) -> String {
+        let mut line = String::from("trainyard");
+        if self.home_is_said
+            && let Some(home) = &self.home
+        {
+            line.push_str(&format!(" --home {}", shell_word(&home.display().to_string())));
+        }
+        if self.port != DEFAULT_PORT {
+            line.push_str(&format!(" --port {}", self.port));
+        }
+        format!("{line} {command}")
+    }
+}
+
+/// The name of the user of this machine.
+fn user() -> Option<String> {
+    ["USER", "LOGNAME", "USERNAME"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|name| !name.trim().is_empty())
+        .or_else(user_of_this_process)
+}
+
+/// The owner of this process in the list of users: containers often have no variable.
+#[cfg(unix)]
+fn user_of_this_process() -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let id = std::fs::metadata("/proc/self").ok()?.uid().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == id).then(|| name.to_owned())
+    })
+}
+
+#[cfg(not(unix))]
+fn user_of_this_process() -> Option<String> {
+    None
+}
+
+/// A word as a shell takes it.
+pub(crate) fn shell_word(word: &str) -> String {
+    if !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-./:@%+=,~".contains(c)) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}

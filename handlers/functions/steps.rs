@@ -1,0 +1,47 @@
+//! The step functions: a message for one step of one run, from the queue that is named like the step.
+
+use azure_functions::{Invocation, Outcome};
+use pipeline::event::Message;
+use runner::Handled;
+use runner::ports::PortError;
+use tracing::warn;
+
+use super::{App, dead_letter};
+
+/// Hands a message to the runner.
+///
+/// A message that can never be handled is kept as a dead letter and answered with success: failing it would only bring
+/// it back nine times. What may work soon is answered with a failure, so that the bus delivers it again.
+pub async fn handle(app: App, invocation: Invocation) -> Outcome {
+    let message = match invocation.service_bus_message() {
+        Ok(message) => message,
+        Err(error) => return Outcome::retry(format!("the host's envelope cannot be read: {error}")),
+    };
+    let queue = invocation.function();
+    let reason = match message.parse::<Message>() {
+        Ok(parsed) if parsed.step.step.name() != queue => {
+            format!("a message for {} came to the queue {queue}", parsed.step)
+        }
+        Ok(parsed) => match app.runner.handle(&parsed).await {
+            Ok(Handled::Done) => return Outcome::success(),
+            Ok(Handled::Unknown(reason)) => reason,
+            Err(PortError::Permanent { backend, reason }) => format!("{backend}: {reason}"),
+            Err(error) => return Outcome::retry(error),
+        },
+        Err(error) => format!("it is not a message of Trainyard: {error}"),
+    };
+    let id = message.message_id().map(|id| id.into_owned()).unwrap_or_default();
+    warn!("Kept message {id} of {queue} as a dead letter: {reason}");
+    let letter = dead_letter::Letter {
+        id,
+        queue: queue.to_owned(),
+        reason: "NotHandled".into(),
+        description: reason.clone(),
+        at: app.runner.ports().clock.now(),
+        body: String::from_utf8_lossy(&message.body()).into_owned(),
+    };
+    match dead_letter::keep(&app, &letter).await {
+        Ok(()) => Outcome::success().log(reason),
+        Err(error) => Outcome::retry(error),
+    }
+}
