@@ -12,6 +12,7 @@ pub mod host;
 pub mod images;
 pub mod jobs;
 pub mod link;
+pub mod machine;
 pub mod models;
 pub mod python;
 pub mod source;

@@ -99,7 +99,7 @@ pub(super) enum DateForm {
 /// Appends a date as a JSON string. The fraction has up to seven digits, without the zeros at its end.
 pub(super) fn push_date(out: &mut String, time: Timestamp, form: DateForm) {
     let time = Offset::UTC.to_datetime(time);
-    let mut two = |before: char, number: i8, out: &mut String| {
+    let two = |before: char, number: i8, out: &mut String| {
         out.push(before);
         out.push(char::from(b'0' + (number / 10).unsigned_abs()));
         out.push(char::from(b'0' + (number % 10).unsigned_abs()));

@@ -188,6 +188,8 @@ mod system {
         if started(mark.pid)? != mark.started {
             return None;
         }
+        // Deprecated for descriptors that do not own what they name; this one does.
+        #[allow(deprecated)]
         let descriptor = AsyncFd::with_interest(descriptor, Interest::READABLE).ok()?;
         Some(async move {
             descriptor.readable().await.map(drop).ok();

@@ -20,7 +20,7 @@ pub mod rollback;
 pub mod smoke_test;
 pub mod test_image;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod train;
 
 /// Decides what a step does about an event.

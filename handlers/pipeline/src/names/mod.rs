@@ -186,3 +186,6 @@ impl RunId {
         Self(format!("r{left:013}-{}", &salt.hex()[..8]))
     }
 }
+
+#[cfg(test)]
+mod tests;

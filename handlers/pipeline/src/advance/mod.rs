@@ -406,3 +406,6 @@ fn person(event: &Event) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

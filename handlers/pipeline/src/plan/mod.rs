@@ -35,3 +35,6 @@ pub fn plan(trigger: &Trigger, manifest: &Manifest) -> Vec<StepKey> {
     }
     plan
 }
+
+#[cfg(test)]
+mod tests;

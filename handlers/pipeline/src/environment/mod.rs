@@ -252,3 +252,6 @@ impl Environment {
         self.history.truncate(REMEMBERED);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,3 +125,6 @@ pub fn span(duration: SignedDuration) -> String {
         (days, hours, ..) => format!("{days} days {hours} h"),
     }
 }
+
+#[cfg(test)]
+mod tests;

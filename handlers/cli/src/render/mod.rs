@@ -1,0 +1,6 @@
+//! How what the host says is shown: pure functions from its answers to text.
+
+pub(crate) mod page;
+pub(crate) mod sentences;
+pub(crate) mod steps;
+pub(crate) mod tables;

@@ -1,0 +1,154 @@
+//! All embedded backends over one home: what Azure is to a delivery, in one process.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use pipeline::names::Digest;
+use runner::ports::{Artifacts, Bus, Ports, Result as PortResult, Store, SystemClock};
+
+use crate::bus::Broker;
+use crate::deployments::{Interpreters, LocalDeployments, Settings as DeploymentSettings};
+use crate::home::Home;
+use crate::images::LocalImages;
+use crate::jobs::{LocalJobs, Settings as JobSettings, UnpackImage};
+use crate::models::LocalModels;
+use crate::python::Environments;
+use crate::source::LocalSource;
+
+/// Why the backends cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum MachineError {
+    /// A folder of the home.
+    #[error("cannot open {}: {source}", folder.display())]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A backend.
+    #[error(transparent)]
+    Port(#[from] runner::ports::PortError),
+}
+
+/// How the backends are run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the host is called: `http://127.0.0.1:7071`.
+    pub base: String,
+    /// The Python that environments are built with; None: the one on PATH.
+    pub python: Option<PathBuf>,
+    /// How many jobs run at a time.
+    pub jobs_at_once: usize,
+}
+
+/// The embedded backends.
+#[derive(Debug)]
+pub struct Machine {
+    home: Home,
+    ports: Ports,
+    deployments: Arc<LocalDeployments>,
+}
+
+impl Machine {
+    /// Opens all backends of a home. What an earlier process left running (jobs, deployments) is taken over.
+    ///
+    /// # Errors
+    ///
+    /// A folder that cannot be read or written.
+    pub async fn open(home: Home, settings: Settings) -> Result<Self, MachineError> {
+        let layout = home.layout().clone();
+        let bus: Arc<dyn Bus> = Arc::new(home.broker().clone());
+        let store: Arc<dyn Store> = Arc::new(home.store());
+        let artifacts: Arc<dyn Artifacts> = Arc::new(home.artifacts());
+        let at = |folder: PathBuf| move |source| MachineError::Folder { folder, source };
+
+        let images =
+            LocalImages::open(layout.images(), Arc::clone(&artifacts)).map_err(at(layout.images()))?;
+        let environments = Environments::new(layout.python()).with_interpreter(settings.python);
+        let mut jobs = JobSettings::new(layout.jobs()).map_err(at(layout.jobs()))?;
+        jobs.at_once = settings.jobs_at_once;
+        let content = Arc::new(Content(images.clone()));
+        let jobs = LocalJobs::open(jobs, Arc::clone(&artifacts), Arc::clone(&bus), content).await?;
+        let interpreters = Arc::new(ByContent { environments, folder: layout.python() });
+        let habits = DeploymentSettings { base: settings.base, ..DeploymentSettings::default() };
+        let deployments =
+            LocalDeployments::open(layout.deployments(), images.clone(), interpreters, Arc::clone(&bus), habits)
+                .await
+                .map_err(at(layout.deployments()))?;
+        let deployments = Arc::new(deployments);
+        let ports = Ports {
+            ledger: Arc::new(home.ledger()),
+            source: Arc::new(LocalSource::new(Arc::clone(&store), Arc::clone(&artifacts))),
+            jobs: Arc::new(jobs),
+            models: Arc::new(LocalModels::new(Arc::clone(&store))),
+            images: Arc::new(images),
+            deployments: deployments.clone(),
+            clock: Arc::new(SystemClock),
+            store,
+            bus,
+            artifacts,
+        };
+        Ok(Self { home, ports, deployments })
+    }
+
+    /// The ports that these backends are.
+    #[must_use]
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// The bus, for the host that delivers.
+    #[must_use]
+    pub fn broker(&self) -> &Broker {
+        self.home.broker()
+    }
+
+    /// The home.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// The endpoints of what is deployed, for the host to serve.
+    #[must_use]
+    pub fn routes(&self) -> Router {
+        self.deployments.router()
+    }
+}
+
+/// Image content for jobs.
+#[derive(Debug)]
+struct Content(LocalImages);
+
+#[async_trait]
+impl UnpackImage for Content {
+    async fn unpack(&self, image: &Digest, folder: &Path) -> PortResult<()> {
+        self.0.unpack(image, folder).await.map(|_| ())
+    }
+}
+
+/// Python environments for deployments, which know a dependency file by its content.
+#[derive(Debug)]
+struct ByContent {
+    environments: Environments,
+    folder: PathBuf,
+}
+
+#[async_trait]
+impl Interpreters for ByContent {
+    async fn python_bin(&self, requirements: &[u8], log: PathBuf) -> Result<PathBuf, String> {
+        let digest = Digest::of(requirements);
+        // A conda file is YAML with this key; pip's requirements never are.
+        let is_conda = requirements.split(|&byte| byte == b'\n').any(|line| line.starts_with(b"dependencies:"));
+        let ending = if is_conda { "yml" } else { "txt" };
+        let file = self.folder.join(format!("{}.{ending}", digest.hex()));
+        tokio::fs::write(&file, requirements)
+            .await
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        let environment = self.environments.get(&file, &log).await.map_err(|error| error.to_string())?;
+        Ok(environment.bin())
+    }
+}
