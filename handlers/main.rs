@@ -1,3 +1,61 @@
-//! x
+//! Trainyard: delivers machine-learning models with event-driven functions. One binary is the custom handler, the
+//! small Functions host of one machine, and the command line.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use cli::{Exit, Failure, Started, UpOptions};
+
+mod background;
 mod functions;
-fn main() {}
+mod handler;
+mod up;
+
+fn main() -> ExitCode {
+    cli::main(&ThisMachine)
+}
+
+/// The machine that the command line runs on.
+struct ThisMachine;
+
+impl cli::Machine for ThisMachine {
+    fn up(&self, options: &UpOptions) -> Result<Exit, Failure> {
+        up::run(options)
+    }
+
+    fn start_in_background(&self, options: &UpOptions) -> Result<Started, Failure> {
+        background::start(options)
+    }
+
+    fn handler(&self, home: &Path) -> Result<Exit, Failure> {
+        handler::run(home)
+    }
+
+    fn job(&self, folder: &Path) -> Result<Exit, Failure> {
+        let home = folder.ancestors().nth(2).unwrap_or(folder);
+        let environments = up::environments(&home.join("python"));
+        let supervised = runtime()?.block_on(local::jobs::supervise(folder, &environments));
+        supervised.map(|()| Exit::Done).map_err(|error| Failure::input(format!("{}: {error}", folder.display())))
+    }
+
+    fn check_python(&self) -> Result<String, String> {
+        let runtime = runtime().map_err(|failure| failure.to_string())?;
+        let found = runtime.block_on(up::environments(Path::new("python")).interpreter());
+        found.map(|it| format!("Python {} at {}", it.version, it.path.display())).map_err(|error| error.to_string())
+    }
+
+    fn init_repository(&self, folder: &Path) -> Result<String, Failure> {
+        let commit = if folder.join(".git").exists() {
+            local::source::commit_all(folder, "Changes to the example")
+        } else {
+            local::source::init_repository(folder, "The example, as it comes with Trainyard")
+        };
+        commit
+            .map(|commit| commit.to_string())
+            .map_err(|error| Failure::input(error.to_string()))
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Runtime::new().map_err(|error| Failure::input(format!("cannot start: {error}")))
+}

@@ -15,20 +15,16 @@ fn envelope(name: &str) -> Bytes {
 #[divan::bench(args = ["servicebus-queue-single-binary", "servicebus-queue-single"])]
 fn parse(bencher: divan::Bencher<'_, '_>, name: &str) {
     let body = envelope(name);
-    bencher
-        .counter(divan::counter::BytesCount::new(body.len()))
-        .bench(|| Invocation::parse("f", "", body.clone()));
+    bencher.counter(divan::counter::BytesCount::new(body.len())).bench(|| Invocation::parse("f", "", body.clone()));
 }
 
 #[divan::bench(args = ["servicebus-queue-single-binary", "servicebus-queue-single"])]
 fn parse_and_read(bencher: divan::Bencher<'_, '_>, name: &str) {
     let body = envelope(name);
-    bencher
-        .counter(divan::counter::BytesCount::new(body.len()))
-        .bench(|| {
-            let invocation = Invocation::parse("f", "", body.clone()).expect("it is golden");
-            let message = invocation.service_bus_message().expect("it is a message");
-            let id = message.message_id().map(String::from);
-            (message.body().into_owned(), id, message.delivery_count())
-        });
+    bencher.counter(divan::counter::BytesCount::new(body.len())).bench(|| {
+        let invocation = Invocation::parse("f", "", body.clone()).expect("it is golden");
+        let message = invocation.service_bus_message().expect("it is a message");
+        let id = message.message_id().map(String::from);
+        (message.body().into_owned(), id, message.delivery_count())
+    });
 }

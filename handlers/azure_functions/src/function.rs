@@ -94,9 +94,7 @@ pub enum AuthLevel {
 #[non_exhaustive]
 pub enum FunctionError {
     /// The name is not one that the host allows.
-    #[error(
-        "`{0}` cannot name a function: a letter, then up to 127 letters, digits, `-` and `_`, but not `host`"
-    )]
+    #[error("`{0}` cannot name a function: a letter, then up to 127 letters, digits, `-` and `_`, but not `host`")]
     InvalidName(String),
     /// The file is not JSON, or a member is missing or of the wrong type.
     #[error("function `{name}`: {source}")]
@@ -141,15 +139,9 @@ impl Function {
             Trigger::Timer { .. } => ("timer", None),
         };
         let value = value.to_owned();
-        let trigger = Binding::Trigger {
-            name: value,
-            trigger,
-        };
+        let trigger = Binding::Trigger { name: value, trigger };
         let output = output.map(|(name, output)| Binding::Output { name, output });
-        Ok(Self {
-            name: name.parse()?,
-            bindings: [trigger].into_iter().chain(output).collect(),
-        })
+        Ok(Self { name: name.parse()?, bindings: [trigger].into_iter().chain(output).collect() })
     }
 
     /// Returns the trigger, and the member of `Data` in which its value arrives.
@@ -179,8 +171,7 @@ impl Function {
             Ok(file) => file,
             Err(source) => return Err(FunctionError::Json { name, source }),
         };
-        let bindings: Result<Vec<_>, _> =
-            file.bindings.into_iter().map(Binding::try_from).collect();
+        let bindings: Result<Vec<_>, _> = file.bindings.into_iter().map(Binding::try_from).collect();
         let bindings = match bindings {
             Ok(bindings) => bindings,
             Err(what) => return Err(FunctionError::Unsupported { name, what }),
@@ -286,10 +277,7 @@ impl From<&Binding> for WireBinding {
             ..Self::default()
         };
         let (name, trigger) = match binding {
-            Binding::Output {
-                name,
-                output: Output::Http,
-            } => return new("http", "out", name),
+            Binding::Output { name, output: Output::Http } => return new("http", "out", name),
             Binding::Trigger { name, trigger } => (name, trigger),
         };
         match trigger {
@@ -300,20 +288,13 @@ impl From<&Binding> for WireBinding {
                 ..new("serviceBusTrigger", "in", name)
             },
             Trigger::EventGrid => new("eventGridTrigger", "in", name),
-            Trigger::Http {
-                methods,
-                route,
-                auth_level,
-            } => Self {
+            Trigger::Http { methods, route, auth_level } => Self {
                 auth_level: some(auth_level.name()),
                 methods: (!methods.is_empty()).then(|| methods.clone()),
                 route: route.clone(),
                 ..new("httpTrigger", "in", name)
             },
-            Trigger::Timer { schedule } => Self {
-                schedule: some(schedule),
-                ..new("timerTrigger", "in", name)
-            },
+            Trigger::Timer { schedule } => Self { schedule: some(schedule), ..new("timerTrigger", "in", name) },
         }
     }
 }
@@ -323,11 +304,8 @@ impl TryFrom<WireBinding> for Binding {
     type Error = String;
 
     fn try_from(wire: WireBinding) -> Result<Self, Self::Error> {
-        let is = |value: &Option<String>, expected: &str| {
-            value
-                .as_ref()
-                .is_some_and(|it| it.eq_ignore_ascii_case(expected))
-        };
+        let is =
+            |value: &Option<String>, expected: &str| value.as_ref().is_some_and(|it| it.eq_ignore_ascii_case(expected));
         if is(&wire.cardinality, "many") {
             return Err("`cardinality: \"many\"`".to_owned());
         }
@@ -350,27 +328,18 @@ impl TryFrom<WireBinding> for Binding {
                 methods: wire.methods.unwrap_or_default(),
                 route: wire.route,
                 auth_level: match wire.auth_level {
-                    Some(level) => AuthLevel::from_name(&level)
-                        .ok_or_else(|| format!("`authLevel: \"{level}\"`"))?,
+                    Some(level) => AuthLevel::from_name(&level).ok_or_else(|| format!("`authLevel: \"{level}\"`"))?,
                     None => AuthLevel::default(),
                 },
             },
-            "timertrigger" => Trigger::Timer {
-                schedule: need(wire.schedule, "schedule")?,
-            },
+            "timertrigger" => Trigger::Timer { schedule: need(wire.schedule, "schedule")? },
             "http" => {
                 let output = Output::Http;
-                return Ok(Self::Output {
-                    name: wire.name,
-                    output,
-                });
+                return Ok(Self::Output { name: wire.name, output });
             }
             _ => return Err(format!("the binding `{}`", wire.r#type)),
         };
-        Ok(Self::Trigger {
-            name: wire.name,
-            trigger,
-        })
+        Ok(Self::Trigger { name: wire.name, trigger })
     }
 }
 

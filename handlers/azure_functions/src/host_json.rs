@@ -123,16 +123,11 @@ pub struct HostJsonError(#[from] serde_json::Error);
 impl HostJson {
     /// The settings of an app that runs this executable, with the current bundle and otherwise the host's defaults.
     pub fn new(default_executable_path: impl Into<String>) -> Self {
-        let description = Description {
-            default_executable_path: default_executable_path.into(),
-            ..Description::default()
-        };
+        let description =
+            Description { default_executable_path: default_executable_path.into(), ..Description::default() };
         Self {
             version: "2.0".to_owned(),
-            custom_handler: CustomHandler {
-                description,
-                ..CustomHandler::default()
-            },
+            custom_handler: CustomHandler { description, ..CustomHandler::default() },
             function_timeout: None,
             extensions: Extensions::default(),
             extension_bundle: Some(ExtensionBundle::default()),

@@ -76,17 +76,9 @@ impl Invocation {
             start..start + value.len()
         };
         let members = envelope.data.iter();
-        let data = members
-            .map(|(name, value)| (name.to_owned(), place(value.json())))
-            .collect();
+        let data = members.map(|(name, value)| (name.to_owned(), place(value.json()))).collect();
         let metadata = envelope.metadata.map_or(0..0, place);
-        Ok(Self {
-            function: function.into(),
-            id: id.into(),
-            data,
-            metadata,
-            body,
-        })
+        Ok(Self { function: function.into(), id: id.into(), data, metadata, body })
     }
 
     /// Returns the name of the function.
@@ -229,9 +221,6 @@ mod tests {
     fn debug_shows_no_values() {
         let body = r#"{"Data":{"message":"c2VjcmV0"},"Metadata":{"MessageId":"\"secret\""}}"#;
         let shown = format!("{:?}", Invocation::parse("train", "42", body).unwrap());
-        assert_eq!(
-            shown,
-            r#"Invocation { function: "train", id: "42", data: ["message"], .. }"#
-        );
+        assert_eq!(shown, r#"Invocation { function: "train", id: "42", data: ["message"], .. }"#);
     }
 }

@@ -44,12 +44,9 @@ mod value;
 mod views;
 
 pub use axum::http::StatusCode;
-pub use function::{
-    AuthLevel, Binding, Function, FunctionError, FunctionName, Output, Trigger, read_functions,
-};
+pub use function::{AuthLevel, Binding, Function, FunctionError, FunctionName, Output, Trigger, read_functions};
 pub use host_json::{
-    CustomHandler, Description, ExtensionBundle, Extensions, FunctionTimeout, HostJson,
-    HostJsonError, HttpExtension,
+    CustomHandler, Description, ExtensionBundle, Extensions, FunctionTimeout, HostJson, HostJsonError, HttpExtension,
 };
 pub use invocation::{DecodeError, Invocation, RetryContext};
 pub use outcome::{HttpResponse, Outcome};
@@ -58,7 +55,4 @@ pub use router::{DEFAULT_BODY_LIMIT, DEFAULT_DEADLINE, Router};
 pub use serve::{DEFAULT_PORT, InvalidPort, bind, port_from_environment};
 pub use time_span::{InvalidTimeSpan, TimeSpan};
 pub use value::{Members, Value};
-pub use views::{
-    BatchEncoding, BatchMessage, Claim, EventGridEvent, HttpRequest, Identity, ServiceBusMessage,
-    Timer,
-};
+pub use views::{BatchEncoding, BatchMessage, Claim, EventGridEvent, HttpRequest, Identity, ServiceBusMessage, Timer};

@@ -177,18 +177,12 @@ pub struct HttpResponse {
 impl HttpResponse {
     /// An answer without a body.
     pub fn new(status: StatusCode) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: String::new(),
-        }
+        Self { status, headers: Vec::new(), body: String::new() }
     }
 
     /// An answer in JSON.
     pub fn json(status: StatusCode, body: impl Into<Value>) -> Self {
-        Self::new(status)
-            .header("Content-Type", "application/json")
-            .body(body.into().to_string())
+        Self::new(status).header("Content-Type", "application/json").body(body.into().to_string())
     }
 
     /// An error in the shape of RFC 9457.
@@ -207,11 +201,9 @@ impl HttpResponse {
     /// answer.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.headers
-            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-        let is_framing = ["Content-Length", "Transfer-Encoding"]
-            .iter()
-            .any(|framing| framing.eq_ignore_ascii_case(name));
+        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        let is_framing =
+            ["Content-Length", "Transfer-Encoding"].iter().any(|framing| framing.eq_ignore_ascii_case(name));
         if !is_framing {
             self.headers.push((name.to_owned(), value.into()));
         }
@@ -234,11 +226,8 @@ impl HttpResponse {
 /// The form that an output binding takes. `status` instead of `statusCode` would be ignored.
 impl From<HttpResponse> for Value {
     fn from(response: HttpResponse) -> Self {
-        let headers: Map<_, _> = response
-            .headers
-            .into_iter()
-            .map(|(name, value)| (name, Self::String(value)))
-            .collect();
+        let headers: Map<_, _> =
+            response.headers.into_iter().map(|(name, value)| (name, Self::String(value))).collect();
         serde_json::json!({
             "statusCode": response.status.as_u16(), "headers": headers, "body": response.body,
         })
@@ -258,13 +247,9 @@ mod tests {
         let approved = serde_json::json!({ "run": RUN, "state": "approved" });
         let waiting = serde_json::json!({ "run": RUN, "state": "waiting" });
         let conflict = "the run is not waiting for an approval";
-        let res = HttpResponse::json(StatusCode::ACCEPTED, approved)
-            .header("Location", format!("/api/runs/{RUN}"));
+        let res = HttpResponse::json(StatusCode::ACCEPTED, approved).header("Location", format!("/api/runs/{RUN}"));
         let cases = [
-            (
-                Outcome::success(),
-                include_str!("../fixtures/response-minimal.json"),
-            ),
+            (Outcome::success(), include_str!("../fixtures/response-minimal.json")),
             (
                 Outcome::success()
                     .log("evaluate: mse 3015.37 beats production 3102.88")
@@ -291,22 +276,14 @@ mod tests {
 
     #[tokio::test]
     async fn messages_go_as_an_array_of_strings_and_blobs_as_base64() {
-        let outcome = Outcome::success()
-            .message("next", "a")
-            .message("next", "b")
-            .blob("report", b"hi");
-        assert_eq!(
-            sent(outcome).await,
-            serde_json::json!({"Outputs": {"next": ["a", "b"], "report": "aGk="}})
-        );
+        let outcome = Outcome::success().message("next", "a").message("next", "b").blob("report", b"hi");
+        assert_eq!(sent(outcome).await, serde_json::json!({"Outputs": {"next": ["a", "b"], "report": "aGk="}}));
     }
 
     #[test]
     fn the_headers_that_break_an_answer_are_left_out() {
-        let response = HttpResponse::new(StatusCode::OK)
-            .header("content-length", "5")
-            .header("X-A", "1")
-            .header("x-a", "2");
+        let response =
+            HttpResponse::new(StatusCode::OK).header("content-length", "5").header("X-A", "1").header("x-a", "2");
         assert_eq!(response.headers, [("x-a".to_owned(), "2".to_owned())]);
     }
 

@@ -12,13 +12,7 @@ pub const REDACTED: &str = "[redacted]";
 const HEADERS: [&str; 4] = ["authorization", "cookie", "x-functions-key", "x-zumo-auth"];
 
 /// Parameters of a query or of a connection string whose value is a secret.
-const PARAMETERS: [&str; 5] = [
-    "code",
-    "sig",
-    "accountkey",
-    "sharedaccesskey",
-    "sharedaccesssignature",
-];
+const PARAMETERS: [&str; 5] = ["code", "sig", "accountkey", "sharedaccesskey", "sharedaccesssignature"];
 
 /// Says whether what goes under this name, of a header or of a parameter, is a secret.
 pub fn is_secret_name(name: &str) -> bool {
@@ -104,32 +98,14 @@ mod tests {
     #[test]
     fn keys_and_tokens_are_taken_out() {
         for (text, clean) in [
-            (
-                "https://x/api/a?code=s3cr3t==&b=1",
-                "https://x/api/a?code=[redacted]&b=1",
-            ),
-            (
-                "GET /a?b=1&CODE=s3cr3t HTTP/1.1",
-                "GET /a?b=1&CODE=[redacted] HTTP/1.1",
-            ),
+            ("https://x/api/a?code=s3cr3t==&b=1", "https://x/api/a?code=[redacted]&b=1"),
+            ("GET /a?b=1&CODE=s3cr3t HTTP/1.1", "GET /a?b=1&CODE=[redacted] HTTP/1.1"),
             (r"/a?b=1\u0026code=s3cr3t", r"/a?b=1\u0026code=[redacted]"),
             ("x-functions-key: s3cr3t", "x-functions-key: [redacted]"),
-            (
-                r#"{"x-functions-key":["s3cr3t"],"A":["b"]}"#,
-                r#"{"x-functions-key":["[redacted]"],"A":["b"]}"#,
-            ),
-            (
-                r#"{\"Authorization\":\"Bearer s3cr3t\"}"#,
-                r#"{\"Authorization\":\"[redacted]\"}"#,
-            ),
-            (
-                "authorization: Bearer s3cr3t\r\nAccept: */*",
-                "authorization: [redacted]\r\nAccept: */*",
-            ),
-            (
-                "Endpoint=sb://x/;SharedAccessKey=s3cr3t=;A=b",
-                "Endpoint=sb://x/;SharedAccessKey=[redacted];A=b",
-            ),
+            (r#"{"x-functions-key":["s3cr3t"],"A":["b"]}"#, r#"{"x-functions-key":["[redacted]"],"A":["b"]}"#),
+            (r#"{\"Authorization\":\"Bearer s3cr3t\"}"#, r#"{\"Authorization\":\"[redacted]\"}"#),
+            ("authorization: Bearer s3cr3t\r\nAccept: */*", "authorization: [redacted]\r\nAccept: */*"),
+            ("Endpoint=sb://x/;SharedAccessKey=s3cr3t=;A=b", "Endpoint=sb://x/;SharedAccessKey=[redacted];A=b"),
             ("?sv=1&sig=s3cr3t%3D&se=2", "?sv=1&sig=[redacted]&se=2"),
             ("code=s3cr3t", "code=[redacted]"),
             ("Ä?code=s3cr3t Ö", "Ä?code=[redacted] Ö"),
@@ -149,10 +125,7 @@ mod tests {
             "design=blue",
             "x-functions-key",
         ] {
-            assert!(
-                matches!(redact(text), Cow::Borrowed(same) if same == text),
-                "{text}"
-            );
+            assert!(matches!(redact(text), Cow::Borrowed(same) if same == text), "{text}");
         }
     }
 

@@ -39,8 +39,7 @@ pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(270);
 
 const INVOCATION_ID: &str = "x-azure-functions-invocationid";
 
-type Handler =
-    Box<dyn Fn(Invocation) -> Pin<Box<dyn Future<Output = Outcome> + Send>> + Send + Sync>;
+type Handler = Box<dyn Fn(Invocation) -> Pin<Box<dyn Future<Output = Outcome> + Send>> + Send + Sync>;
 
 /// The functions of an app.
 pub struct Router {
@@ -58,11 +57,7 @@ struct Entry {
 impl Router {
     /// A router without functions, with [`DEFAULT_DEADLINE`] and [`DEFAULT_BODY_LIMIT`].
     pub fn new() -> Self {
-        Self {
-            functions: HashMap::new(),
-            deadline: DEFAULT_DEADLINE,
-            body_limit: DEFAULT_BODY_LIMIT,
-        }
+        Self { functions: HashMap::new(), deadline: DEFAULT_DEADLINE, body_limit: DEFAULT_BODY_LIMIT }
     }
 
     /// Sets how long an invocation may take. Choose less than `functionTimeout`.
@@ -117,9 +112,7 @@ impl Router {
 
     /// Turns the functions into an axum router that answers every path, for use without [`Router::serve`].
     pub fn into_axum(self) -> axum::Router {
-        axum::Router::new()
-            .fallback(answer)
-            .with_state(Arc::new(self))
+        axum::Router::new().fallback(answer).with_state(Arc::new(self))
     }
 
     /// Answers the host for as long as the process lives.
@@ -163,11 +156,7 @@ impl Router {
             Box::pin(async move { future.await.into() })
         });
         let name: Arc<str> = name.into();
-        let entry = Entry {
-            name: name.clone(),
-            handler,
-            deadline,
-        };
+        let entry = Entry { name: name.clone(), handler, deadline };
         self.functions.insert(name, entry);
         self
     }
@@ -267,17 +256,14 @@ async fn read(request: Request, limit: usize) -> Result<Bytes, Outcome> {
 /// Whatever the future held is dropped with it, so that nobody sees it half changed. Needs `panic = "unwind"`.
 async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, String> {
     let mut future = pin!(future);
-    std::future::poll_fn(move |cx| {
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(poll) => poll.map(Ok),
-            Err(panic) => Poll::Ready(Err(message(&*panic))),
-        }
+    std::future::poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(message(&*panic))),
     })
     .await
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }

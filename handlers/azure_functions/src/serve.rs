@@ -51,9 +51,7 @@ pub(crate) async fn serve(
             warn!("Could not set TCP_NODELAY: {error}");
         }
     });
-    axum::serve(listener, router)
-        .with_graceful_shutdown(stop)
-        .await
+    axum::serve(listener, router).with_graceful_shutdown(stop).await
 }
 
 fn port_from(variable: impl Fn(&str) -> Option<String>) -> Result<u16, InvalidPort> {

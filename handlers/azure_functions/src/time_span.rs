@@ -18,9 +18,7 @@ impl FromStr for TimeSpan {
     type Err = InvalidTimeSpan;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse(text)
-            .map(Self)
-            .ok_or_else(|| InvalidTimeSpan(text.to_owned()))
+        parse(text).map(Self).ok_or_else(|| InvalidTimeSpan(text.to_owned()))
     }
 }
 
@@ -96,16 +94,7 @@ mod tests {
             assert_eq!(span.0, Duration::from_millis(millis), "{text}");
             assert_eq!(span.to_string(), text);
         }
-        for text in [
-            "",
-            "5",
-            "00:05",
-            "24:00:00",
-            "00:60:00",
-            "-00:00:01",
-            "1:2:+3",
-            "a:b:c",
-        ] {
+        for text in ["", "5", "00:05", "24:00:00", "00:60:00", "-00:00:01", "1:2:+3", "a:b:c"] {
             assert!(text.parse::<TimeSpan>().is_err(), "{text}");
         }
     }

@@ -75,9 +75,8 @@ impl<'a> Value<'a> {
     /// When neither of the two is a `T`.
     pub fn parse<T: DeserializeOwned>(self) -> serde_json::Result<T> {
         let text = self.text();
-        serde_json::from_str(&text).or_else(|error| {
-            serde_json::from_value(serde_json::Value::String(text.into_owned())).map_err(|_| error)
-        })
+        serde_json::from_str(&text)
+            .or_else(|error| serde_json::from_value(serde_json::Value::String(text.into_owned())).map_err(|_| error))
     }
 
     /// Reads a time; one without a zone is in UTC. `None` also for .NET's `MaxValue`, which means "never".
@@ -211,9 +210,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             }
 
             fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(
-                    String::from_utf8_lossy(bytes).into_owned(),
-                )))
+                Ok(Text(Cow::Owned(String::from_utf8_lossy(bytes).into_owned())))
             }
         }
 
@@ -227,9 +224,7 @@ fn unquote(json: &str) -> Option<Cow<'_, str>> {
     if !json.starts_with('"') {
         return None;
     }
-    serde_json::from_str::<Text<'_>>(json)
-        .ok()
-        .map(|text| text.0)
+    serde_json::from_str::<Text<'_>>(json).ok().map(|text| text.0)
 }
 
 #[cfg(test)]

@@ -10,9 +10,10 @@ use crate::{Cx, settings};
 
 const EXAMPLES: &str = "\
 Begin here:
-  trainyard demo                        deliver an example model on this machine, from commit to production
-  trainyard init . && trainyard up      the same for your own repository; then, in another terminal:
-  trainyard push . --follow
+  trainyard demo               an example model, from commit to production
+  trainyard init .             the same for your own repository: write its
+  trainyard up                 trainyard.yml and commit it, start the host,
+  trainyard push . --follow    and, in another terminal, deliver
 
 Exit codes:
   0  done
@@ -23,7 +24,7 @@ Exit codes:
 
 /// Delivers machine-learning models: trains, compares, packages, tests, releases, and says why.
 #[derive(Debug, Parser)]
-#[command(name = "trainyard", version, after_help = EXAMPLES, propagate_version = true, max_term_width = 100)]
+#[command(name = "trainyard", version, after_help = EXAMPLES, bin_name = "trainyard", max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -33,6 +34,7 @@ pub(crate) struct Cli {
 
 /// What every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// The folder of all local state [default: ~/.trainyard]
     #[arg(long, global = true, value_name = "DIR", env = "TRAINYARD_HOME", hide_env_values = true)]

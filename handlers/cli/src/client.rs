@@ -59,6 +59,18 @@ impl Client {
             .map_err(|error| Failure::unreachable(format!("{address} is not an address that can be called: {error}")))
     }
 
+    /// The same for people.
+    pub fn shown(&self, address: &str) -> String {
+        self.resolve(address).map_or_else(|_| crate::words::one_line(address), |url| url.to_string())
+    }
+
+    /// Whether somebody takes connections there at all.
+    pub fn is_there(&self) -> bool {
+        let request = self.http.get(self.url(&["admin", "host", "status"]));
+        let answer = self.runtime.block_on(async { request.send().await });
+        answer.map_or_else(|error| !error.is_connect(), |_| true)
+    }
+
     pub fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, String)]) -> Result<T, Failure> {
         let request = self.http.request(Method::GET, self.url(path)).query(query);
         self.answer(request)
@@ -73,9 +85,8 @@ impl Client {
     pub fn call(&self, url: &Url, body: &[u8]) -> Result<(u16, String), Failure> {
         let request = self.http.post(url.clone()).header("content-type", "application/json").body(body.to_vec());
         self.runtime.block_on(async {
-            let unreachable = |error: reqwest::Error| {
-                Failure::unreachable(format!("nobody answers at {url}: {}", cause(&error)))
-            };
+            let unreachable =
+                |error: reqwest::Error| Failure::unreachable(format!("nobody answers at {url}: {}", cause(&error)));
             let response = request.send().await.map_err(unreachable)?;
             let status = response.status().as_u16();
             Ok((status, response.text().await.map_err(unreachable)?))
@@ -87,7 +98,7 @@ impl Client {
             let response = request.send().await.map_err(|error| self.unreachable(&error))?;
             let status = response.status();
             let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
-            Ok((status, body))
+            Ok::<_, Failure>((status, body))
         })?;
         if !status.is_success() {
             return Err(self.refused(status, &body));
@@ -119,7 +130,8 @@ impl Client {
             return Failure::unreachable(format!("what answers at {} said {status} and not why", self.address()))
                 .advice("see whether another program has the port, or look into the host's log");
         };
-        let mut failure = if status.is_client_error() { Failure::input(sentence) } else { Failure::unreachable(sentence) };
+        let mut failure =
+            if status.is_client_error() { Failure::input(sentence) } else { Failure::unreachable(sentence) };
         failure.advice = text("advice");
         failure
     }

@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 
 use crate::args::Color;
 use crate::failure::Failure;
+use crate::settings::Settings;
 
 /// Where a command speaks.
 pub(crate) struct Console {
     out: Box<dyn Write>,
     err: Box<dyn Write>,
-    /// A person who can be asked.
+    /// A person who can be asked, if there is one.
     person: Option<Box<dyn BufRead>>,
     /// One JSON document on standard output, all else on standard error.
     pub json: bool,
@@ -102,6 +103,16 @@ impl Console {
         if self.json { self.aside(text) } else { self.line(text) }
     }
 
+    /// Commands for people to type, and what each does.
+    pub fn propose(&mut self, settings: &Settings, commands: &[(String, &str)]) {
+        let lines: Vec<(String, &str)> =
+            commands.iter().map(|(command, what)| (settings.again(command), *what)).collect();
+        let wide = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0);
+        for (line, what) in lines {
+            self.tell(&format!("  {line:<wide$}   {what}"));
+        }
+    }
+
     /// A line beside the answer.
     pub fn aside(&mut self, text: &str) {
         let _ = writeln!(self.err, "{text}");
@@ -111,11 +122,6 @@ impl Console {
     pub fn document(&mut self, document: &Value) {
         let text = serde_json::to_string_pretty(document).unwrap_or_else(|_| document.to_string());
         self.line(&text);
-    }
-
-    /// Whether there is somebody to ask.
-    pub fn has_person(&self) -> bool {
-        self.person.is_some()
     }
 
     /// Asks a question that is answered with yes or no; whatever is not a yes is a no.

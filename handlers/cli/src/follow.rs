@@ -43,29 +43,37 @@ pub(crate) fn read(client: &Client, run: &str) -> Result<Told, Failure> {
     Ok(Told { run, document })
 }
 
-/// Shows what becomes of a run until there is nothing to wait for.
-pub(crate) fn follow(cx: &mut Cx<'_>, client: &Client, run: &str, until: Until) -> Result<Told, Failure> {
+/// Shows what becomes of a run until there is nothing to wait for. What `progress` has shown is not shown again.
+pub(crate) fn follow(
+    cx: &mut Cx<'_>,
+    client: &Client,
+    run: &str,
+    until: Until,
+    progress: &mut Progress,
+) -> Result<Told, Failure> {
+    let told = watch(cx, client, run, until, progress);
+    progress.rest();
+    told
+}
+
+fn watch(cx: &mut Cx<'_>, client: &Client, run: &str, until: Until, progress: &mut Progress) -> Result<Told, Failure> {
     let mut told = read(client, run)?;
     // `latest` may soon be another one.
     let id = told.run.id.clone();
-    let mut progress = Progress::new(&cx.console);
     let mut asked = false;
     loop {
         progress.update(&told.run, &mut cx.console);
-        if told.run.outcome.is_some() {
-            return Ok(told);
-        }
         let needs_person = told.run.needs_person().is_some();
-        if needs_person && until == Until::NeedsPerson {
+        if told.run.outcome.is_some() || (needs_person && until == Until::NeedsPerson) {
             return Ok(told);
         }
         if needs_person && !asked {
             let next = sentences::next(&told.run, &cx.settings).unwrap_or_default();
-            progress.say(&format!("    {next}"), &mut cx.console);
+            progress.say(&format!("      {next}"), &mut cx.console);
         }
         asked = needs_person;
         thread::sleep(EVERY);
-        told = patiently(client, &id, &progress, cx)?;
+        told = patiently(client, &id, progress, cx)?;
     }
 }
 
@@ -91,7 +99,7 @@ fn patiently(client: &Client, id: &str, progress: &Progress, cx: &mut Cx<'_>) ->
 
 /// Follows a run and says how it ended.
 pub(crate) fn to_the_end(cx: &mut Cx<'_>, client: &Client, run: &str, until: Until) -> Result<Exit, Failure> {
-    let told = follow(cx, client, run, until)?;
+    let told = follow(cx, client, run, until, &mut Progress::new())?;
     if cx.console.json {
         cx.console.document(&told.document);
     } else {

@@ -19,19 +19,16 @@ pub(crate) struct Progress {
 type Seen = (String, u32, Option<String>);
 
 impl Progress {
-    pub fn new(console: &Console) -> Self {
-        let spinner = console.live.then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
-            let style = ProgressStyle::with_template("  {spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-            bar.set_style(style.tick_chars("◜◠◝◞◡◟ "));
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar
-        });
-        Self { seen: BTreeMap::new(), spinner }
+    pub fn new() -> Self {
+        Self { seen: BTreeMap::new(), spinner: None }
     }
 
     /// Shows what changed.
     pub fn update(&mut self, run: &Run, console: &mut Console) {
+        if console.live {
+            let message = run.current().map_or_else(|| "…".into(), |step| at_work(step, console));
+            self.spinner.get_or_insert_with(spinner).set_message(message);
+        }
         for step in run.steps.iter().filter(|step| step.has_begun()) {
             let now: Seen = (step.status.clone(), step.attempt, step.waiting_for.clone());
             if self.seen.get(&step.key()) != Some(&now) {
@@ -39,26 +36,19 @@ impl Progress {
                 self.changed(step, run, console);
             }
         }
-        if let Some(bar) = &self.spinner {
-            bar.set_message(match run.current() {
-                Some(step) => at_work(step, console),
-                None => "…".into(),
-            });
-        }
     }
 
     fn changed(&self, step: &Step, run: &Run, console: &mut Console) {
-        let look = Look::of(step, run.outcome.as_deref());
+        let working = Look::of(step, run.outcome.as_deref()) == Look::Working;
+        // The spinner says it already, and goes on counting.
+        if working && self.spinner.is_some() {
+            return;
+        }
         let mut lines = vec![steps::line(step, run, &console.style)];
-        if !matches!(look, Look::Working) {
+        if !working {
             lines.extend(steps::reasons(step, &console.style));
         }
-        match &self.spinner {
-            // The spinner says it already, and goes on counting.
-            Some(_) if look == Look::Working => {}
-            Some(bar) => bar.suspend(|| console.tell(&lines.join("\n"))),
-            None => console.tell(&lines.join("\n")),
-        }
+        self.say(&lines.join("\n"), console);
     }
 
     /// Says something that is no step.
@@ -68,14 +58,27 @@ impl Progress {
             None => console.tell(text),
         }
     }
+
+    /// Leaves the terminal to others until the next change.
+    pub fn rest(&mut self) {
+        if let Some(bar) = self.spinner.take() {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Some(bar) = &self.spinner {
-            bar.finish_and_clear();
-        }
+        self.rest();
     }
+}
+
+fn spinner() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
+    let style = ProgressStyle::with_template("  {spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    bar.set_style(style.tick_chars("◜◠◝◞◡◟ "));
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
 }
 
 fn at_work(step: &Step, console: &Console) -> String {

@@ -12,9 +12,8 @@ pub(crate) const MANIFEST: &str = "trainyard.yml";
 
 /// The folder, from the root of the file system, without links.
 pub(crate) fn folder(dir: &Path) -> Result<PathBuf, Failure> {
-    let folder = dir
-        .canonicalize()
-        .map_err(|error| Failure::input(format!("{} cannot be opened: {error}", dir.display())))?;
+    let folder =
+        dir.canonicalize().map_err(|error| Failure::input(format!("{} cannot be opened: {error}", dir.display())))?;
     if folder.is_dir() { Ok(folder) } else { Err(Failure::input(format!("{} is not a folder", dir.display()))) }
 }
 
@@ -27,17 +26,15 @@ pub(crate) fn manifest(folder: &Path) -> Result<Manifest, Failure> {
             .advice(format!("write a first one with `trainyard init {}`", word(folder))),
         _ => Failure::input(format!("{shown} cannot be read: {error}")),
     })?;
-    manifest::read(&shown, &text).map_err(|error| {
-        Failure::input(error.to_string()).advice("`trainyard schema` describes every key")
-    })
+    manifest::read(&shown, &text)
+        .map_err(|error| Failure::input(error.to_string()).advice("`trainyard schema` describes every key"))
 }
 
 /// The branch that is checked out.
 pub(crate) fn branch(folder: &Path) -> Result<String, Failure> {
     let git = folder.join(".git");
-    let unreadable = |path: &Path, error: std::io::Error| {
-        Failure::input(format!("{} cannot be read: {error}", path.display()))
-    };
+    let unreadable =
+        |path: &Path, error: std::io::Error| Failure::input(format!("{} cannot be read: {error}", path.display()));
     let metadata = fs::metadata(&git).map_err(|_| {
         Failure::input(format!("{} is not the root of a git repository", folder.display()))
             .advice("name the root, or make one: `git init`, `git add .`, `git commit`")

@@ -12,8 +12,10 @@ pub(crate) const DEFAULT_PORT: u16 = 7071;
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     home: Option<PathBuf>,
+    /// Neither the usual one nor the environment's: commands for people to type must name it.
     home_is_said: bool,
     pub port: u16,
+    usual_port: u16,
     user: Option<String>,
 }
 
@@ -21,8 +23,12 @@ impl Settings {
     pub fn new(global: &Global) -> Self {
         let said = global.home.clone();
         let usual = || std::env::home_dir().filter(|dir| !dir.as_os_str().is_empty()).map(|dir| dir.join(".trainyard"));
+        let environment = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let usual_home = environment("TRAINYARD_HOME").map(PathBuf::from);
+        let usual_port = environment("TRAINYARD_PORT").and_then(|port| port.parse().ok());
         Self {
-            home_is_said: said.is_some(),
+            home_is_said: said.is_some() && said != usual_home,
+            usual_port: usual_port.unwrap_or(DEFAULT_PORT),
             home: said.or_else(usual),
             port: global.port,
             user: user(),
@@ -48,12 +54,16 @@ impl Settings {
     /// A command for people to type that finds the same host.
     pub fn again(&self, command: &str) -> String {
         let mut line = String::from("trainyard");
+        // Only the commands that start something look at the home; the others ask the host.
+        let name = command.split(' ').next().unwrap_or(command);
+        let starts = ["up", "demo"].contains(&name);
         if self.home_is_said
+            && starts
             && let Some(home) = &self.home
         {
             line.push_str(&format!(" --home {}", shell_word(&home.display().to_string())));
         }
-        if self.port != DEFAULT_PORT {
+        if self.port != self.usual_port && name != "init" {
             line.push_str(&format!(" --port {}", self.port));
         }
         format!("{line} {command}")

@@ -10,8 +10,8 @@ pub(crate) fn duration(duration: SignedDuration) -> String {
     match secs {
         _ if millis < 9_950 => format!("{}.{} s", (millis + 50) / 1000, (millis + 50) % 1000 / 100),
         ..60 => format!("{secs} s"),
-        ..3600 => two(secs, 60, "min", "s", 1),
-        ..86_400 => two(secs, 3600, "h", "min", 60),
+        60..3600 => two(secs, 60, "min", "s", 1),
+        3600..86_400 => two(secs, 3600, "h", "min", 60),
         _ => two(secs, 86_400, "d", "h", 3600),
     }
 }

@@ -13,6 +13,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
@@ -26,12 +27,14 @@ mod error;
 #[cfg(test)]
 mod tests;
 
-pub use error::{HomeError, Holder};
+pub use error::{Holder, HomeError};
 
 /// The shape of the folder. A change that an older program cannot take counts it up.
 pub const VERSION: u32 = 1;
 
 const FOLDERS: [&str; 6] = ["artifacts", "jobs", "images", "deployments", "python", "app"];
+/// Longer than a look at a home takes.
+const LOOKING: Duration = Duration::from_millis(10);
 const FIRST_LINE: &str = "trainyard home ";
 
 /// Where things are in a home.
@@ -115,10 +118,9 @@ impl Home {
         let layout = Layout { dir: dir.into() };
         let at = |error: &io::Error| io_error(&layout.dir, error);
         fs::create_dir_all(&layout.dir).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => failed(
-                &layout.dir,
-                "there is a file by this name, or on the way to it",
-            ),
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                failed(&layout.dir, "there is a file by this name, or on the way to it")
+            }
             _ => at(&error),
         })?;
         // Looked at twice: another process may be making it a home just now.
@@ -135,20 +137,12 @@ impl Home {
         for folder in FOLDERS {
             fs::create_dir_all(layout.dir.join(folder)).map_err(|error| at(&error))?;
         }
-        LocalArtifacts::new(layout.artifacts())
-            .clean()
-            .map_err(|error| at(&error))?;
+        LocalArtifacts::new(layout.artifacts()).clean().map_err(|error| at(&error))?;
         let held: Box<Arc<File>> = Box::new(Arc::clone(&lock));
-        let database = Database::open_holding(&layout.state(), Some(held))
-            .map_err(|error| database_error(&layout, error))?;
-        let broker = Broker::open(database.clone(), options)
-            .map_err(|error| database_error(&layout, error))?;
-        Ok(Self {
-            layout,
-            broker,
-            database,
-            _lock: lock,
-        })
+        let database =
+            Database::open_holding(&layout.state(), Some(held)).map_err(|error| database_error(&layout, error))?;
+        let broker = Broker::open(database.clone(), options).map_err(|error| database_error(&layout, error))?;
+        Ok(Self { layout, broker, database, _lock: lock })
     }
 
     /// Looks at a home without taking it, for tools: where things are, and who works in it.
@@ -223,24 +217,24 @@ fn take_lock(layout: &Layout) -> Result<File, HomeError> {
         .truncate(false)
         .open(layout.dir.join("lock"))
         .map_err(|error| at(&error))?;
-    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            return Err(HomeError::InUse {
-                dir: layout.dir.clone(),
-                holder: read_holder(&mut lock),
-            });
+    let mut tries = 0;
+    loop {
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => break,
+            // Somebody may only be looking (see `peek`), which takes no time.
+            Err(rustix::io::Errno::WOULDBLOCK) if tries < 3 => {
+                tries += 1;
+                std::thread::sleep(LOOKING);
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(HomeError::InUse { dir: layout.dir.clone(), holder: read_holder(&mut lock) });
+            }
+            Err(error) => return Err(at(&error.into())),
         }
-        Err(error) => return Err(at(&error.into())),
     }
-    let holder = Holder {
-        pid: Some(std::process::id()),
-        since: Some(Timestamp::now()),
-    };
+    let holder = Holder { pid: Some(std::process::id()), since: Some(Timestamp::now()) };
     let text = serde_json::to_string(&holder).map_err(|error| failed(&layout.dir, error))?;
-    lock.set_len(0)
-        .and_then(|()| lock.write_all(text.as_bytes()))
-        .map_err(|error| at(&error))?;
+    lock.set_len(0).and_then(|()| lock.write_all(text.as_bytes())).map_err(|error| at(&error))?;
     Ok(lock)
 }
 
@@ -264,11 +258,9 @@ fn read_version(layout: &Layout) -> Result<Option<u32>, HomeError> {
     let version = text.strip_prefix(FIRST_LINE).map(str::trim);
     match version.map(str::parse::<u32>) {
         Some(Ok(version)) if version <= VERSION => Ok(Some(version)),
-        Some(Ok(version)) => Err(HomeError::Newer {
-            dir: layout.dir.clone(),
-            found: version.into(),
-            known: VERSION.into(),
-        }),
+        Some(Ok(version)) => {
+            Err(HomeError::Newer { dir: layout.dir.clone(), found: version.into(), known: VERSION.into() })
+        }
         _ => Err(HomeError::Foreign(layout.dir.clone())),
     }
 }
@@ -297,14 +289,9 @@ fn is_empty(dir: &Path) -> io::Result<bool> {
 fn io_error(dir: &Path, error: &io::Error) -> HomeError {
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            HomeError::ReadOnly {
-                dir: dir.to_owned(),
-                detail: error.to_string(),
-            }
+            HomeError::ReadOnly { dir: dir.to_owned(), detail: error.to_string() }
         }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            HomeError::Full(dir.to_owned())
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => HomeError::Full(dir.to_owned()),
         _ => failed(dir, error),
     }
 }
@@ -312,10 +299,9 @@ fn io_error(dir: &Path, error: &io::Error) -> HomeError {
 fn database_error(layout: &Layout, error: DatabaseError) -> HomeError {
     let dir = layout.dir.clone();
     match error {
-        DatabaseError::Corrupt(detail) | DatabaseError::Foreign(detail) => HomeError::Corrupt {
-            path: layout.state(),
-            detail,
-        },
+        DatabaseError::Corrupt(detail) | DatabaseError::Foreign(detail) => {
+            HomeError::Corrupt { path: layout.state(), detail }
+        }
         DatabaseError::Newer { found, known } => HomeError::Newer { dir, found, known },
         DatabaseError::ReadOnly(detail) => HomeError::ReadOnly { dir, detail },
         DatabaseError::Full => HomeError::Full(dir),
@@ -324,9 +310,5 @@ fn database_error(layout: &Layout, error: DatabaseError) -> HomeError {
 }
 
 fn failed(dir: &Path, detail: impl std::fmt::Display) -> HomeError {
-    HomeError::Failed {
-        dir: dir.to_owned(),
-        detail: detail.to_string(),
-    }
+    HomeError::Failed { dir: dir.to_owned(), detail: detail.to_string() }
 }
-

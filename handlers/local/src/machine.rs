@@ -1,18 +1,16 @@
 //! All embedded backends over one home: what Azure is to a delivery, in one process.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use axum::Router;
-use pipeline::names::Digest;
-use runner::ports::{Artifacts, Bus, Ports, Result as PortResult, Store, SystemClock};
+use runner::ports::{Artifacts, Bus, Ports, Store, SystemClock};
 
 use crate::bus::Broker;
-use crate::deployments::{Interpreters, LocalDeployments, Settings as DeploymentSettings};
+use crate::deployments::{LocalDeployments, Settings as DeploymentSettings};
 use crate::home::Home;
 use crate::images::LocalImages;
-use crate::jobs::{LocalJobs, Settings as JobSettings, UnpackImage};
+use crate::jobs::{LocalJobs, Settings as JobSettings};
 use crate::models::LocalModels;
 use crate::python::Environments;
 use crate::source::LocalSource;
@@ -65,17 +63,14 @@ impl Machine {
         let artifacts: Arc<dyn Artifacts> = Arc::new(home.artifacts());
         let at = |folder: PathBuf| move |source| MachineError::Folder { folder, source };
 
-        let images =
-            LocalImages::open(layout.images(), Arc::clone(&artifacts)).map_err(at(layout.images()))?;
+        let images = LocalImages::open(layout.images(), Arc::clone(&artifacts)).map_err(at(layout.images()))?;
         let environments = Environments::new(layout.python()).with_interpreter(settings.python);
         let mut jobs = JobSettings::new(layout.jobs()).map_err(at(layout.jobs()))?;
         jobs.at_once = settings.jobs_at_once;
-        let content = Arc::new(Content(images.clone()));
-        let jobs = LocalJobs::open(jobs, Arc::clone(&artifacts), Arc::clone(&bus), content).await?;
-        let interpreters = Arc::new(ByContent { environments, folder: layout.python() });
+        let jobs = LocalJobs::open(jobs, Arc::clone(&artifacts), Arc::clone(&bus), Arc::new(images.clone())).await?;
         let habits = DeploymentSettings { base: settings.base, ..DeploymentSettings::default() };
         let deployments =
-            LocalDeployments::open(layout.deployments(), images.clone(), interpreters, Arc::clone(&bus), habits)
+            LocalDeployments::open(layout.deployments(), images.clone(), Arc::new(environments), Arc::clone(&bus), habits)
                 .await
                 .map_err(at(layout.deployments()))?;
         let deployments = Arc::new(deployments);
@@ -116,39 +111,5 @@ impl Machine {
     #[must_use]
     pub fn routes(&self) -> Router {
         self.deployments.router()
-    }
-}
-
-/// Image content for jobs.
-#[derive(Debug)]
-struct Content(LocalImages);
-
-#[async_trait]
-impl UnpackImage for Content {
-    async fn unpack(&self, image: &Digest, folder: &Path) -> PortResult<()> {
-        self.0.unpack(image, folder).await.map(|_| ())
-    }
-}
-
-/// Python environments for deployments, which know a dependency file by its content.
-#[derive(Debug)]
-struct ByContent {
-    environments: Environments,
-    folder: PathBuf,
-}
-
-#[async_trait]
-impl Interpreters for ByContent {
-    async fn python_bin(&self, requirements: &[u8], log: PathBuf) -> Result<PathBuf, String> {
-        let digest = Digest::of(requirements);
-        // A conda file is YAML with this key; pip's requirements never are.
-        let is_conda = requirements.split(|&byte| byte == b'\n').any(|line| line.starts_with(b"dependencies:"));
-        let ending = if is_conda { "yml" } else { "txt" };
-        let file = self.folder.join(format!("{}.{ending}", digest.hex()));
-        tokio::fs::write(&file, requirements)
-            .await
-            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-        let environment = self.environments.get(&file, &log).await.map_err(|error| error.to_string())?;
-        Ok(environment.bin())
     }
 }

@@ -92,11 +92,7 @@ impl Answer {
         // Not `from_str`: the host ignores what stands behind the object.
         let members = Members::deserialize(&mut serde_json::Deserializer::from_str(body));
         let members = members.map_err(|error| BadAnswer::NotAnObject(error.to_string()))?;
-        Ok(Self {
-            logs: logs(&members)?,
-            outputs: outputs(&members)?,
-            return_value: member(&members, "ReturnValue"),
-        })
+        Ok(Self { logs: logs(&members)?, outputs: outputs(&members)?, return_value: member(&members, "ReturnValue") })
     }
 
     /// Makes what the caller gets out of the output binding `output`.
@@ -118,7 +114,8 @@ impl Answer {
                 None => plain(StatusCode::NO_CONTENT, String::new()),
             });
         };
-        let not_an_object = BadAnswer::Member { member: "Outputs", expected: "a map with the HTTP response as an object" };
+        let not_an_object =
+            BadAnswer::Member { member: "Outputs", expected: "a map with the HTTP response as an object" };
         match outputs.remove(output) {
             None => Ok(plain(StatusCode::OK, "{}".to_owned())),
             Some(Json::Object(response)) => response_of(&response, &["statusCode"]),

@@ -11,7 +11,7 @@ pub(super) fn push_string(out: &mut String, text: &str) {
 
 /// Appends a JSON string that holds the JSON string `text`, which is how the host passes on a text.
 pub(super) fn push_quoted(out: &mut String, text: &str) {
-    if text.chars().any(|c| must_escape(c)) {
+    if text.chars().any(must_escape) {
         let mut once = String::with_capacity(text.len() + 8);
         push_string(&mut once, text);
         push_string(out, &once);

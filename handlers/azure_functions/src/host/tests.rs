@@ -231,7 +231,9 @@ fn a_caller_gets_what_the_output_says() {
     let headers = http(typed, "res").unwrap().1;
     assert!(headers.contains(&("content-type".to_owned(), "application/json; charset=utf-8".to_owned())));
     assert!(headers.contains(&("X-N".to_owned(), "1".to_owned())));
-    for body in [r#"{"Outputs":{"res":null}}"#, r#"{"Outputs":{"res":1}}"#, r#"{"Outputs":{"res":{"headers":{"a":[]}}}}"#] {
+    for body in
+        [r#"{"Outputs":{"res":null}}"#, r#"{"Outputs":{"res":1}}"#, r#"{"Outputs":{"res":{"headers":{"a":[]}}}}"#]
+    {
         assert!(http(body, "res").is_err(), "{body}");
     }
 }
@@ -262,7 +264,8 @@ fn pairs<T>(text: &str, member: &str, of: impl Fn(&Json) -> T) -> Vec<(String, T
 
 fn without_identities(text: &str) -> String {
     let (before, after) = text.split_once(r#""Identities":["#).unwrap();
-    let (_, after) = after.split_once("claims/role\"}]").or_else(|| after.split_once("identity/claims/role\"}]")).unwrap();
+    let (_, after) =
+        after.split_once("claims/role\"}]").or_else(|| after.split_once("identity/claims/role\"}]")).unwrap();
     format!("{before}{after}")
 }
 

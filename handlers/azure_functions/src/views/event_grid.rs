@@ -31,9 +31,8 @@ impl Invocation {
         if text.starts_with('{') && serde_json::from_str::<&RawValue>(&text).is_ok() {
             return Ok(vec![EventGridEvent(text)]);
         }
-        let events = value.elements().ok_or(DecodeError::UnexpectedValue {
-            expected: "an event or an array of events",
-        })?;
+        let events =
+            value.elements().ok_or(DecodeError::UnexpectedValue { expected: "an event or an array of events" })?;
         let own = |event: Box<RawValue>| EventGridEvent(Cow::Owned(Box::<str>::from(event).into()));
         Ok(events.into_iter().map(own).collect())
     }

@@ -58,12 +58,7 @@ impl Invocation {
         }
         let members = value.members();
         let part = |name| members.get(name).map(Value::members).unwrap_or_default();
-        Ok(HttpRequest {
-            query: part("Query"),
-            headers: part("Headers"),
-            params: part("Params"),
-            members,
-        })
+        Ok(HttpRequest { query: part("Query"), headers: part("Headers"), params: part("Params"), members })
     }
 }
 
@@ -101,25 +96,21 @@ impl<'a> HttpRequest<'a> {
     /// Returns who calls. Empty if the host says nothing, or nothing that can be read.
     pub fn identities(&self) -> Vec<Identity> {
         let identities = self.members.get("Identities");
-        identities
-            .and_then(|value| value.parse().ok())
-            .unwrap_or_default()
+        identities.and_then(|value| value.parse().ok()).unwrap_or_default()
     }
 
     /// Returns the user whom App Service Authentication has signed in.
     pub fn user(&self) -> Option<Identity> {
-        let is_user = |identity: &Identity| {
-            identity.is_authenticated && identity.authentication_type.as_deref() != Some(KEY)
-        };
+        let is_user =
+            |identity: &Identity| identity.is_authenticated && identity.authentication_type.as_deref() != Some(KEY);
         self.identities().into_iter().find(is_user)
     }
 
     /// Returns the name of the key with which the request came.
     pub fn key_name(&self) -> Option<String> {
         let identities = self.identities();
-        let mut keys = identities
-            .iter()
-            .filter(|it| it.is_authenticated && it.authentication_type.as_deref() == Some(KEY));
+        let mut keys =
+            identities.iter().filter(|it| it.is_authenticated && it.authentication_type.as_deref() == Some(KEY));
         keys.find_map(|key| key.claim(KEY_ID).map(str::to_owned))
     }
 
@@ -161,8 +152,7 @@ impl<'a> HttpRequest<'a> {
     fn is_binary(&self) -> bool {
         let content_type = self.header("Content-Type").unwrap_or_default();
         let content_type = content_type.trim_start().to_ascii_lowercase();
-        content_type.starts_with("application/octet-stream")
-            || content_type.starts_with("multipart/")
+        content_type.starts_with("application/octet-stream") || content_type.starts_with("multipart/")
     }
 
     fn text(&self, name: &str) -> Option<Cow<'a, str>> {

@@ -28,10 +28,7 @@ impl Invocation {
     ///
     /// When there is no trigger value.
     pub fn service_bus_message(&self) -> Result<ServiceBusMessage<'_>, DecodeError> {
-        Ok(ServiceBusMessage {
-            body: self.trigger()?,
-            metadata: self.metadata(),
-        })
+        Ok(ServiceBusMessage { body: self.trigger()?, metadata: self.metadata() })
     }
 }
 
@@ -105,9 +102,7 @@ impl<'a> ServiceBusMessage<'a> {
     /// Returns the application properties; why a message was dead-lettered is in `DeadLetterReason` of these.
     pub fn application_properties(&self) -> Map<String, serde_json::Value> {
         let mut names = ["ApplicationProperties", "UserProperties"].into_iter();
-        names
-            .find_map(|name| self.metadata.get(name)?.parse().ok())
-            .unwrap_or_default()
+        names.find_map(|name| self.metadata.get(name)?.parse().ok()).unwrap_or_default()
     }
 
     /// Returns all metadata, for what has no method here.
@@ -156,16 +151,9 @@ impl Invocation {
     /// # Errors
     ///
     /// When the trigger's value is not an array.
-    pub fn service_bus_batch(
-        &self,
-        encoding: BatchEncoding,
-    ) -> Result<Vec<BatchMessage>, DecodeError> {
-        let bodies = self
-            .trigger()?
-            .elements()
-            .ok_or(DecodeError::UnexpectedValue {
-                expected: "an array of messages",
-            })?;
+    pub fn service_bus_batch(&self, encoding: BatchEncoding) -> Result<Vec<BatchMessage>, DecodeError> {
+        let bodies =
+            self.trigger()?.elements().ok_or(DecodeError::UnexpectedValue { expected: "an array of messages" })?;
         let metadata = self.metadata();
         let column = |name| Column(metadata.get(name).and_then(Value::elements));
         let ids = column("MessageIdArray");

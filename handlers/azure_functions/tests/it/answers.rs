@@ -18,14 +18,7 @@ async fn the_probe_is_answered_whatever_the_method() {
 #[tokio::test]
 async fn an_unknown_function_is_404_and_a_wrong_method_405() {
     let mut host = Host::start(router()).await;
-    for path in [
-        "/nobody",
-        "/succeed/",
-        "/api/succeed",
-        "/%ff",
-        "//",
-        "/SUCCEED",
-    ] {
+    for path in ["/nobody", "/succeed/", "/api/succeed", "/%ff", "//", "/SUCCEED"] {
         let answer = host.send("POST", path, "Content-Length: 0\r\n", &[]).await;
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.object()["error"].is_string());
@@ -62,14 +55,8 @@ async fn a_transient_failure_is_not_a_2xx() {
     let mut host = Host::start(router()).await;
     let answer = host.invoke("fail", b"{}", Framing::Chunked).await;
     assert_eq!(answer.status, 500);
-    assert_eq!(
-        answer.object(),
-        json!({"error": "the invocation has no trigger value"})
-    );
-    assert_eq!(
-        host.invoke("down", b"{}", Framing::Chunked).await.status,
-        503
-    );
+    assert_eq!(answer.object(), json!({"error": "the invocation has no trigger value"}));
+    assert_eq!(host.invoke("down", b"{}", Framing::Chunked).await.status, 503);
 }
 
 #[tokio::test]
@@ -79,10 +66,7 @@ async fn a_panic_is_one_500_and_the_next_invocation_goes_well() {
         let answer = host.invoke(function, b"{}", Framing::Chunked).await;
         assert_eq!(answer.status, 500, "{function}");
         assert_eq!(answer.object(), json!({"error": "the function panicked"}));
-        assert_eq!(
-            host.invoke("succeed", b"{}", Framing::Chunked).await.status,
-            200
-        );
+        assert_eq!(host.invoke("succeed", b"{}", Framing::Chunked).await.status, 200);
     }
 }
 
@@ -92,16 +76,10 @@ async fn an_invocation_ends_at_its_deadline() {
     let mut host = Host::start(router).await;
     let answer = host.invoke("hang", b"{}", Framing::Chunked).await;
     assert_eq!(answer.status, 500);
-    assert_eq!(
-        answer.object(),
-        json!({"error": "the function did not end within 50ms"})
-    );
+    assert_eq!(answer.object(), json!({"error": "the function did not end within 50ms"}));
     // A function's own deadline goes before the router's.
     let answer = host.invoke("hang-briefly", b"{}", Framing::Chunked).await;
-    assert_eq!(
-        answer.object(),
-        json!({"error": "the function did not end within 10ms"})
-    );
+    assert_eq!(answer.object(), json!({"error": "the function did not end within 10ms"}));
 }
 
 #[tokio::test]
@@ -109,15 +87,11 @@ async fn a_body_of_many_megabytes_is_taken_and_one_above_the_limit_is_not() {
     let mut host = Host::start(router().body_limit(8 << 20)).await;
     let of = |bytes: usize| format!(r#"{{"Data":{{"message":"{}"}}}}"#, "A".repeat(bytes));
     for framing in [Framing::Chunked, Framing::Sized] {
-        let answer = host
-            .invoke("succeed", of(6 << 20).as_bytes(), framing)
-            .await;
+        let answer = host.invoke("succeed", of(6 << 20).as_bytes(), framing).await;
         assert_eq!(answer.status, 200, "{framing:?}");
     }
     let body = of(8 << 20);
-    let answer = host
-        .invoke("succeed", body.as_bytes(), Framing::Sized)
-        .await;
+    let answer = host.invoke("succeed", body.as_bytes(), Framing::Sized).await;
     assert_eq!(answer.status, 413);
     answer.object();
 }
@@ -148,15 +122,9 @@ fn router() -> Router {
     Router::new()
         .function("succeed", |_| async { Outcome::success() })
         .function("approve", approve)
-        .function("fail", |invocation| async move {
-            invocation.timer().map(|_| Outcome::success())
-        })
-        .function("down", |_| async {
-            Outcome::unavailable("the database is down")
-        })
-        .function("panic-early", |_| -> std::future::Ready<Outcome> {
-            panic!("at once")
-        })
+        .function("fail", |invocation| async move { invocation.timer().map(|_| Outcome::success()) })
+        .function("down", |_| async { Outcome::unavailable("the database is down") })
+        .function("panic-early", |_| -> std::future::Ready<Outcome> { panic!("at once") })
         .function("panic-late", |_| async {
             tokio::task::yield_now().await;
             if true {

@@ -3,8 +3,7 @@
 use std::{fs, time::Duration};
 
 use azure_functions::{
-    AuthLevel, Binding, Function, FunctionName, FunctionTimeout, HostJson, Output, TimeSpan,
-    Trigger, read_functions,
+    AuthLevel, Binding, Function, FunctionName, FunctionTimeout, HostJson, Output, TimeSpan, Trigger, read_functions,
 };
 use serde_json::{Value, json};
 
@@ -27,20 +26,12 @@ fn each_trigger_is_rendered_in_its_one_form_and_read_back() {
                 {"type": "http", "direction": "out", "name": "res"}]),
         ),
         (
-            function(
-                "deadlines",
-                Trigger::Timer {
-                    schedule: "0 */5 * * * *".into(),
-                },
-            ),
+            function("deadlines", Trigger::Timer { schedule: "0 */5 * * * *".into() }),
             json!([{"type": "timerTrigger", "direction": "in", "name": "timer", "schedule": "0 */5 * * * *"}]),
         ),
     ] {
         let file = function.to_json();
-        assert_eq!(
-            serde_json::from_str::<Value>(&file).unwrap(),
-            json!({ "bindings": bindings })
-        );
+        assert_eq!(serde_json::from_str::<Value>(&file).unwrap(), json!({ "bindings": bindings }));
         let read = Function::from_json(function.name.as_ref(), &file).unwrap();
         assert_eq!(read, function);
         assert_eq!(read.to_json(), file);
@@ -71,16 +62,9 @@ fn a_file_written_by_hand_is_read_with_the_hosts_defaults() {
         {"type": "HTTPTRIGGER", "name": "request", "webHookType": ""},
         {"type": "http", "direction": "out", "name": "$return"}]}"#;
     let read = Function::from_json("Approvals", file).unwrap();
-    let trigger = Trigger::Http {
-        methods: Vec::new(),
-        route: None,
-        auth_level: AuthLevel::Function,
-    };
+    let trigger = Trigger::Http { methods: Vec::new(), route: None, auth_level: AuthLevel::Function };
     assert_eq!(read.trigger(), Some(("request", &trigger)));
-    let output = Binding::Output {
-        name: "$return".into(),
-        output: Output::Http,
-    };
+    let output = Binding::Output { name: "$return".into(), output: Output::Http };
     assert_eq!(read.bindings[1], output);
 }
 
@@ -88,14 +72,8 @@ fn a_file_written_by_hand_is_read_with_the_hosts_defaults() {
 fn what_cannot_be_done_is_said() {
     let bus = r#""type":"serviceBusTrigger","name":"m","queueName":"q","connection":"c""#;
     for (bindings, error) in [
-        (
-            r#"{"type":"blobTrigger","name":"b"}"#.to_owned(),
-            "function `f`: the binding `blobTrigger` is not supported",
-        ),
-        (
-            format!("{{{bus}}}"),
-            "function `f`: a `serviceBusTrigger` without `dataType: \"binary\"` is not supported",
-        ),
+        (r#"{"type":"blobTrigger","name":"b"}"#.to_owned(), "function `f`: the binding `blobTrigger` is not supported"),
+        (format!("{{{bus}}}"), "function `f`: a `serviceBusTrigger` without `dataType: \"binary\"` is not supported"),
         (
             format!(r#"{{{bus},"dataType":"binary","cardinality":"many"}}"#),
             "function `f`: `cardinality: \"many\"` is not supported",
@@ -112,26 +90,17 @@ fn what_cannot_be_done_is_said() {
             r#"{"type":"httpTrigger","name":"r","authLevel":"root"}"#.to_owned(),
             "function `f`: `authLevel: \"root\"` is not supported",
         ),
-        (
-            r#"{"type":"http","name":"res"}"#.to_owned(),
-            "function `f` has 0 triggers instead of one",
-        ),
+        (r#"{"type":"http","name":"res"}"#.to_owned(), "function `f` has 0 triggers instead of one"),
         (
             r#"{"type":"eventGridTrigger"},{"type":"eventGridTrigger"}"#.to_owned(),
             "function `f` has 2 triggers instead of one",
         ),
     ] {
         let file = format!(r#"{{"bindings":[{bindings}]}}"#);
-        assert_eq!(
-            Function::from_json("f", &file).unwrap_err().to_string(),
-            error
-        );
+        assert_eq!(Function::from_json("f", &file).unwrap_err().to_string(), error);
     }
     let error = Function::from_json("f", "{}").unwrap_err().to_string();
-    assert!(
-        error.starts_with("function `f`: missing field `bindings`"),
-        "{error}"
-    );
+    assert!(error.starts_with("function `f`: missing field `bindings`"), "{error}");
 }
 
 #[test]
@@ -139,18 +108,7 @@ fn names_follow_the_hosts_rule() {
     for name in ["a", "Train", "train-2_b", &*"x".repeat(128), "hosts"] {
         assert_eq!(name.parse::<FunctionName>().unwrap().to_string(), name);
     }
-    for name in [
-        "",
-        "1a",
-        "-a",
-        "_a",
-        "a.b",
-        "a/b",
-        "ä",
-        "host",
-        "HOST",
-        &*"x".repeat(129),
-    ] {
+    for name in ["", "1a", "-a", "_a", "a.b", "a/b", "ä", "host", "HOST", &*"x".repeat(129)] {
         assert!(name.parse::<FunctionName>().is_err(), "{name}");
     }
 }
@@ -165,18 +123,11 @@ fn the_functions_of_an_app_are_the_folders_beside_host_json() {
         fs::write(folder.join("deeper/function.json"), "{}").unwrap();
     }
     fs::create_dir(app.path().join("no function")).unwrap();
-    fs::write(
-        app.path().join("host.json"),
-        HostJson::new("trainyard").to_json(),
-    )
-    .unwrap();
+    fs::write(app.path().join("host.json"), HostJson::new("trainyard").to_json()).unwrap();
 
     let read = read_functions(app.path()).unwrap();
 
-    assert_eq!(
-        read,
-        [function("approvals", http()), function("train", queue())]
-    );
+    assert_eq!(read, [function("approvals", http()), function("train", queue())]);
 }
 
 #[test]
@@ -186,9 +137,7 @@ fn host_json_is_rendered_and_read_back() {
     host.custom_handler.initialization_timeout = Some(TimeSpan(Duration::from_secs(60)));
     host.function_timeout = Some(FunctionTimeout::After(Duration::from_secs(600)));
     host.extensions.http.route_prefix = Some(String::new());
-    host.extensions
-        .service_bus
-        .insert("maxConcurrentCalls".into(), 16.into());
+    host.extensions.service_bus.insert("maxConcurrentCalls".into(), 16.into());
     let file = host.to_json();
     assert_eq!(
         serde_json::from_str::<Value>(&file).unwrap(),
@@ -225,14 +174,8 @@ fn a_host_json_written_by_hand_loses_nothing() {
     assert_eq!(host.function_timeout, Some(FunctionTimeout::Never));
     assert!(host.custom_handler.enable_forwarding_http_request);
     assert_eq!(host.route_prefix(), "api");
-    assert_eq!(
-        serde_json::from_str::<Value>(&host.to_json()).unwrap(),
-        file
-    );
-    for file in [
-        "{}",
-        r#"{"version":"2.0","customHandler":{"description":{}}}"#,
-    ] {
+    assert_eq!(serde_json::from_str::<Value>(&host.to_json()).unwrap(), file);
+    for file in ["{}", r#"{"version":"2.0","customHandler":{"description":{}}}"#] {
         assert!(HostJson::from_json(file).is_err(), "{file}");
     }
 }
@@ -242,10 +185,7 @@ fn function(name: &str, trigger: Trigger) -> Function {
 }
 
 fn queue() -> Trigger {
-    Trigger::ServiceBusQueue {
-        queue: "train".into(),
-        connection: "SERVICEBUS".into(),
-    }
+    Trigger::ServiceBusQueue { queue: "train".into(), connection: "SERVICEBUS".into() }
 }
 
 fn http() -> Trigger {

@@ -25,10 +25,7 @@ async fn odd_envelopes_are_answered_with_an_object() {
         (" {} ", 200),
         ("{\"Data\":{\"a\":null}}", 200),
         ("{\"data\":{\"a\":\"\\\"\"},\"metadata\":\"{}\"}", 200),
-        (
-            "{\"Data\":{\"a\":1e999},\"Metadata\":{\"a\":\"\\ud800\"}}",
-            200,
-        ),
+        ("{\"Data\":{\"a\":1e999},\"Metadata\":{\"a\":\"\\ud800\"}}", 200),
         ("{\"Data\":{\"a\":{}},\"Data\":{\"b\":{}}}", 200),
     ] {
         for framing in [Framing::Chunked, Framing::Sized] {
@@ -37,12 +34,7 @@ async fn odd_envelopes_are_answered_with_an_object() {
             answer.object();
         }
     }
-    assert_eq!(
-        host.invoke("any", b"{\"\xff\":1}", Framing::Sized)
-            .await
-            .status,
-        400
-    );
+    assert_eq!(host.invoke("any", b"{\"\xff\":1}", Framing::Sized).await.status, 400);
 }
 
 proptest! {
@@ -91,19 +83,11 @@ fn look_at_everything(invocation: &Invocation) {
         let _ = (value.text(), value.bytes(), value.time(), value.members());
     }
     if let Ok(message) = invocation.service_bus_message() {
-        let _ = (
-            message.body(),
-            message.message_id(),
-            message.delivery_count(),
-        );
+        let _ = (message.body(), message.message_id(), message.delivery_count());
         let _ = (message.enqueued_time(), message.application_properties());
         let _ = (message.session_id(), message.has_trusted_metadata());
     }
-    for encoding in [
-        BatchEncoding::Binary,
-        BatchEncoding::String,
-        BatchEncoding::Json,
-    ] {
+    for encoding in [BatchEncoding::Binary, BatchEncoding::String, BatchEncoding::Json] {
         let _ = invocation.service_bus_batch(encoding);
     }
     for event in invocation.event_grid_events().unwrap_or_default() {
@@ -112,11 +96,7 @@ fn look_at_everything(invocation: &Invocation) {
     if let Ok(request) = invocation.http_request() {
         let _ = (request.method(), request.body(), request.body_text());
         let _ = (request.identities(), request.user(), request.key_name());
-        let _ = (
-            request.header("Host"),
-            request.query("stage"),
-            request.param("runId"),
-        );
+        let _ = (request.header("Host"), request.query("stage"), request.param("runId"));
     }
     let _ = (invocation.timer(), invocation.retry_context());
     let _ = format!("{invocation:?} {:?}", invocation.http_request());

@@ -55,17 +55,10 @@ impl Host {
              User-Agent: Azure-Functions-Host/4.1052.200\r\n{length}\
              Content-Type: application/json; charset=utf-8\r\n"
         );
-        self.send("POST", &format!("/{function}"), &headers, &body)
-            .await
+        self.send("POST", &format!("/{function}"), &headers, &body).await
     }
 
-    pub(crate) async fn send(
-        &mut self,
-        method: &str,
-        path: &str,
-        headers: &str,
-        body: &[u8],
-    ) -> Answer {
+    pub(crate) async fn send(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
         let head = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n");
         self.0.write_all(head.as_bytes()).await.unwrap();
         self.0.write_all(body).await.unwrap();
@@ -78,22 +71,14 @@ impl Host {
             if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
                 break end + 4;
             }
-            assert_ne!(
-                self.0.read_buf(&mut bytes).await.unwrap(),
-                0,
-                "the handler hung up"
-            );
+            assert_ne!(self.0.read_buf(&mut bytes).await.unwrap(), 0, "the handler hung up");
         };
         let head = str::from_utf8(&bytes[..end]).unwrap().to_ascii_lowercase();
         let length = head.split_once("content-length: ").unwrap().1;
         let length: usize = length.split_once("\r\n").unwrap().0.parse().unwrap();
         let mut body = bytes.split_off(end);
         while body.len() < length {
-            assert_ne!(
-                self.0.read_buf(&mut body).await.unwrap(),
-                0,
-                "the handler hung up"
-            );
+            assert_ne!(self.0.read_buf(&mut body).await.unwrap(), 0, "the handler hung up");
         }
         let status = head["http/1.1 ".len()..][..3].parse().unwrap();
         Answer { status, head, body }
@@ -103,11 +88,7 @@ impl Host {
 impl Answer {
     /// Asserts that the host can read the answer, and returns it.
     pub(crate) fn object(&self) -> Value {
-        assert!(
-            self.head.contains("content-type: application/json\r\n"),
-            "{}",
-            self.head
-        );
+        assert!(self.head.contains("content-type: application/json\r\n"), "{}", self.head);
         assert!(!(300..400).contains(&self.status) && self.status != 204);
         let answer: Value = serde_json::from_slice(&self.body).unwrap();
         assert!(answer.is_object(), "{answer}");
@@ -148,7 +129,5 @@ pub(crate) fn invocations() -> Vec<String> {
     let paths = files.map(|file| file.unwrap().path());
     let json = paths.filter(|path| path.extension().is_some_and(|it| it == "json"));
     let names = json.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned());
-    names
-        .filter(|name| !name.starts_with("response-"))
-        .collect()
+    names.filter(|name| !name.starts_with("response-")).collect()
 }

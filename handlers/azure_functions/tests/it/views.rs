@@ -17,10 +17,7 @@ fn a_message_has_the_same_body_as_bytes_and_as_text() {
     assert_eq!(push["eventType"], "git.push");
     assert_eq!(push, text.parse::<Value>().unwrap());
     assert!(binary.has_trusted_metadata() && !text.has_trusted_metadata());
-    assert_eq!(
-        binary.message_id().unwrap(),
-        "bf10523b76b35e08b40b60c626e39e17"
-    );
+    assert_eq!(binary.message_id().unwrap(), "bf10523b76b35e08b40b60c626e39e17");
     assert_eq!(binary.delivery_count(), 1);
     assert_eq!(binary.sequence_number(), Some(4107));
     assert_eq!(time(binary.enqueued_time()), "2026-03-17T09:14:12Z");
@@ -98,31 +95,11 @@ fn a_batch_is_the_same_messages_however_it_is_encoded() {
 #[test]
 fn events_arrive_in_either_schema_one_or_many() {
     for (fixture, event_type, is_cloud_event) in [
-        (
-            "eventgrid-aml-model-registered",
-            "Microsoft.MachineLearningServices.ModelRegistered",
-            false,
-        ),
-        (
-            "cloudevents-aml-model-registered",
-            "Microsoft.MachineLearningServices.ModelRegistered",
-            true,
-        ),
-        (
-            "eventgrid-acr-image-pushed",
-            "Microsoft.ContainerRegistry.ImagePushed",
-            false,
-        ),
-        (
-            "cloudevents-acr-image-pushed",
-            "Microsoft.ContainerRegistry.ImagePushed",
-            true,
-        ),
-        (
-            "eventgrid-storage-blob-created",
-            "Microsoft.Storage.BlobCreated",
-            false,
-        ),
+        ("eventgrid-aml-model-registered", "Microsoft.MachineLearningServices.ModelRegistered", false),
+        ("cloudevents-aml-model-registered", "Microsoft.MachineLearningServices.ModelRegistered", true),
+        ("eventgrid-acr-image-pushed", "Microsoft.ContainerRegistry.ImagePushed", false),
+        ("cloudevents-acr-image-pushed", "Microsoft.ContainerRegistry.ImagePushed", true),
+        ("eventgrid-storage-blob-created", "Microsoft.Storage.BlobCreated", false),
     ] {
         let invocation = invocation(fixture);
         let events = invocation.event_grid_events().unwrap();
@@ -134,20 +111,9 @@ fn events_arrive_in_either_schema_one_or_many() {
         assert!(event["data"].is_object());
     }
     let many = invocation("eventgrid-batch-many");
-    let ids: Vec<_> = many
-        .event_grid_events()
-        .unwrap()
-        .iter()
-        .map(|event| event.id())
-        .collect();
+    let ids: Vec<_> = many.event_grid_events().unwrap().iter().map(|event| event.id()).collect();
     let id = |id: &str| Some(id.to_owned());
-    assert_eq!(
-        ids,
-        [
-            id("29a99bee-df36-5c49-8377-31f7db0e888f"),
-            id("90e8fc99-7d8e-5906-9838-2f733c7045ac")
-        ]
-    );
+    assert_eq!(ids, [id("29a99bee-df36-5c49-8377-31f7db0e888f"), id("90e8fc99-7d8e-5906-9838-2f733c7045ac")]);
 }
 
 #[test]
@@ -155,10 +121,7 @@ fn a_request_has_all_its_parts() {
     let invocation = invocation("http-approval-post");
     let request = invocation.http_request().unwrap();
     assert_eq!(request.method(), "POST");
-    assert_eq!(
-        request.url(),
-        format!("https://func-diabetes-mlops.azurewebsites.net/api/approvals/{RUN}?stage=prod")
-    );
+    assert_eq!(request.url(), format!("https://func-diabetes-mlops.azurewebsites.net/api/approvals/{RUN}?stage=prod"));
     assert_eq!(request.query("stage").unwrap(), "prod");
     assert_eq!(request.param("runId").unwrap(), RUN);
     assert_eq!(request.header("content-type").unwrap(), "application/json");
@@ -193,10 +156,7 @@ fn the_user_of_app_service_authentication_is_found_before_the_key() {
         {"AuthenticationType": "WebJobsAuthLevel", "IsAuthenticated": true, "Claims": []}]}}});
     let invocation = Invocation::parse("f", "", body.to_string()).unwrap();
     let user = invocation.http_request().unwrap().user().unwrap();
-    assert_eq!(
-        (user.name.as_deref(), user.claim("roles")),
-        (Some("dana"), Some("approver"))
-    );
+    assert_eq!((user.name.as_deref(), user.claim("roles")), (Some("dana"), Some("approver")));
 }
 
 #[test]
@@ -208,19 +168,13 @@ fn a_tick_knows_its_times() {
 
     let first = invocation("timer-past-due-first-run").timer().unwrap();
     assert!(first.is_past_due && first.last.is_none() && first.next.is_some());
-    assert_eq!(
-        invocation("timer-without-monitor").timer().unwrap(),
-        Timer::default()
-    );
+    assert_eq!(invocation("timer-without-monitor").timer().unwrap(), Timer::default());
 }
 
 #[test]
 fn an_attempt_under_a_retry_policy_knows_its_number() {
     let context = invocation("timer-retry-attempt").retry_context();
-    let expected = RetryContext {
-        retry_count: 1,
-        max_retry_count: Some(3),
-    };
+    let expected = RetryContext { retry_count: 1, max_retry_count: Some(3) };
     assert_eq!(context, Some(expected));
     assert_eq!(invocation("timer").retry_context(), None);
 }
@@ -228,16 +182,8 @@ fn an_attempt_under_a_retry_policy_knows_its_number() {
 #[test]
 fn what_has_no_view_can_be_read_all_the_same() {
     let blob = invocation("blob");
-    assert!(
-        blob.data("blob")
-            .unwrap()
-            .bytes()
-            .starts_with(b"age,sex,bmi")
-    );
-    assert_eq!(
-        blob.metadata().get("name").unwrap().text(),
-        "batch-0007.csv"
-    );
+    assert!(blob.data("blob").unwrap().bytes().starts_with(b"age,sex,bmi"));
+    assert_eq!(blob.metadata().get("name").unwrap().text(), "batch-0007.csv");
     let item = invocation("storage-queue");
     let item: Value = item.trigger().unwrap().parse().unwrap();
     assert_eq!(item["step"], "profile");
@@ -249,15 +195,9 @@ fn a_value_of_another_trigger_is_an_error_not_a_panic() {
     assert!(timer.service_bus_batch(BatchEncoding::Json).is_err());
     let message = invocation("servicebus-queue-single-text");
     let error = message.http_request().unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the trigger value is not an HTTP request"
-    );
+    assert_eq!(error.to_string(), "the trigger value is not an HTTP request");
     let error = message.event_grid_events().unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the trigger value is not an event or an array of events"
-    );
+    assert_eq!(error.to_string(), "the trigger value is not an event or an array of events");
 }
 
 fn message(invocation: &Invocation) -> ServiceBusMessage<'_> {

@@ -19,7 +19,7 @@ pub(crate) fn page(run: &Run, style: &Style, settings: &Settings, client: &Clien
         lines.push(String::new());
         lines.extend(tables::metrics(&run.metrics, run.champion.as_ref()).lines().map(|line| format!("  {line}")));
     }
-    let facts = facts(run, style);
+    let facts = facts(run, style, client);
     if !facts.is_empty() {
         lines.push(String::new());
         lines.extend(facts.into_iter().map(|(name, value)| format!("  {} {value}", paint.dim(&format!("{name:<10}")))));
@@ -62,7 +62,7 @@ fn origin(run: &Run, style: &Style) -> String {
 }
 
 /// Model, image and environments.
-pub(crate) fn facts(run: &Run, style: &Style) -> Vec<(String, String)> {
+pub(crate) fn facts(run: &Run, style: &Style, client: &Client) -> Vec<(String, String)> {
     let mut facts = Vec::new();
     if let Some(model) = &run.model {
         let digest = model.digest.as_deref().map(|digest| format!("   {}", words::digest(digest))).unwrap_or_default();
@@ -75,7 +75,7 @@ pub(crate) fn facts(run: &Run, style: &Style) -> Vec<(String, String)> {
         facts.push(("champion".to_owned(), words::one_line(&champion.describe())));
     }
     for (name, environment) in run.environments() {
-        let said = environment_facts(environment, run, style);
+        let said = environment_facts(environment, run, style, client);
         if !said.is_empty() {
             facts.push((words::one_line(name), said));
         }
@@ -83,14 +83,14 @@ pub(crate) fn facts(run: &Run, style: &Style) -> Vec<(String, String)> {
     facts
 }
 
-fn environment_facts(environment: &Environment, run: &Run, style: &Style) -> String {
+fn environment_facts(environment: &Environment, run: &Run, style: &Style, client: &Client) -> String {
     let mut said = Vec::new();
     if let Some(release) = &environment.release {
         let whose = if release.number == run.number { String::new() } else { format!(" of run {}", release.number) };
         let image = words::digest(&release.image);
         said.push(words::one_line(&format!("{}{whose} in image {image}", release.model)));
     }
-    said.extend(environment.endpoint.as_deref().map(words::one_line));
+    said.extend(environment.endpoint.as_deref().map(|address| client.shown(address)));
     said.extend(environment.approval.as_ref().map(|gate| approval_facts(gate, run, style)));
     said.join("   ")
 }

@@ -28,9 +28,7 @@ impl LocalArtifacts {
     /// The artifacts in a folder, which is made when something is put there.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self {
-            folder: folder.into(),
-        }
+        Self { folder: folder.into() }
     }
 
     /// Where the content of this digest is, or would be. It must not be changed there.
@@ -54,9 +52,8 @@ impl LocalArtifacts {
     pub async fn put_file(&self, path: impl Into<PathBuf>) -> Result<Digest> {
         let (this, path) = (self.clone(), path.into());
         blocking(move || {
-            let file = File::open(&path).map_err(|error| {
-                PortError::permanent(BACKEND, format!("cannot read {}: {error}", path.display()))
-            })?;
+            let file = File::open(&path)
+                .map_err(|error| PortError::permanent(BACKEND, format!("cannot read {}: {error}", path.display())))?;
             this.keep(file)
         })
         .await
@@ -118,10 +115,9 @@ impl LocalArtifacts {
     fn read(&self, digest: &Digest) -> Result<Vec<u8>> {
         let path = self.path(digest);
         let bytes = fs::read(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => PortError::permanent(
-                BACKEND,
-                format!("there is no artifact {digest} in {}", self.folder.display()),
-            ),
+            io::ErrorKind::NotFound => {
+                PortError::permanent(BACKEND, format!("there is no artifact {digest} in {}", self.folder.display()))
+            }
             _ => PortError::transient(BACKEND, format!("cannot read {}: {error}", path.display())),
         })?;
         if Digest::of(&bytes) != *digest {
@@ -162,12 +158,8 @@ impl Artifacts for LocalArtifacts {
     }
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(PortError::transient(BACKEND, error)))
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(PortError::transient(BACKEND, error)))
 }
 
 /// Writes a new, flushed, read-only file and answers its digest.

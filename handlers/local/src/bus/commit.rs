@@ -132,11 +132,7 @@ pub(super) struct Flush {
 
 impl Flush {
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self {
-            shared,
-            settlements: Vec::new(),
-            moved: Vec::new(),
-        }
+        Self { shared, settlements: Vec::new(), moved: Vec::new() }
     }
 }
 
@@ -176,9 +172,7 @@ impl Request for Flush {
 
 fn leaves(settlement: &Settlement) -> Option<i64> {
     match settlement {
-        Settlement::Done(entry) | Settlement::Moved { entry, .. } => {
-            Some(entry.letter.sequence_number)
-        }
+        Settlement::Done(entry) | Settlement::Moved { entry, .. } => Some(entry.letter.sequence_number),
         Settlement::Counted { .. } => None,
     }
 }

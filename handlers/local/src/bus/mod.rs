@@ -29,8 +29,7 @@ mod table;
 pub(crate) mod tests;
 
 pub use message::{
-    Counts, DEAD_LETTER_ERROR_DESCRIPTION, DEAD_LETTER_REASON, DEAD_LETTER_SOURCE, Delivery,
-    Letter, LockLost,
+    Counts, DEAD_LETTER_ERROR_DESCRIPTION, DEAD_LETTER_REASON, DEAD_LETTER_SOURCE, Delivery, Letter, LockLost,
 };
 
 use commit::Commit;
@@ -59,11 +58,7 @@ pub struct BrokerOptions {
 
 impl Default for BrokerOptions {
     fn default() -> Self {
-        Self {
-            lock_duration: Duration::from_secs(60),
-            max_deliveries: 10,
-            duplicate_window: Duration::from_secs(600),
-        }
+        Self { lock_duration: Duration::from_secs(60), max_deliveries: 10, duplicate_window: Duration::from_secs(600) }
     }
 }
 
@@ -90,8 +85,7 @@ impl Broker {
         let theirs = options.clone();
         let shared = database.read_blocking(move |reading| {
             let now = Timestamp::now();
-            let window = SignedDuration::try_from(theirs.duplicate_window)
-                .unwrap_or(SignedDuration::MAX);
+            let window = SignedDuration::try_from(theirs.duplicate_window).unwrap_or(SignedDuration::MAX);
             let mut recent = Recent::new(window);
             table::load_recent(reading, &mut recent, now, window)?;
             let mut state = State::new(theirs);
@@ -103,14 +97,7 @@ impl Broker {
             .name("bus timer".into())
             .spawn(move || theirs.run_timer(&their_database))
             .map_err(|error| DatabaseError::Failed(format!("no thread to be had: {error}")))?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                shared,
-                database,
-                options,
-                timer: Some(timer),
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { shared, database, options, timer: Some(timer) }) })
     }
 
     /// Waits until a queue has messages and hands out up to `max` of them. Dropping the future loses nothing.
@@ -128,9 +115,7 @@ impl Broker {
             tokio::pin!(arrived);
             // From here on no arrival is missed, also one between the look and the wait.
             arrived.as_mut().enable();
-            let taken = self.inner.act(COUNTS_WITHIN, |state| {
-                state.take(queue, max, Instant::now())
-            });
+            let taken = self.inner.act(COUNTS_WITHIN, |state| state.take(queue, max, Instant::now()));
             if !taken.is_empty() {
                 return self.deliver(taken).await;
             }
@@ -144,8 +129,7 @@ impl Broker {
     ///
     /// The lock is gone.
     pub fn complete(&self, lock: Uuid) -> Result<(), LockLost> {
-        self.inner
-            .act(COMPLETIONS_WITHIN, |state| state.complete(lock))
+        self.inner.act(COMPLETIONS_WITHIN, |state| state.complete(lock))
     }
 
     /// The message is given back, and available at once; after too many deliveries it is a dead letter.
@@ -154,8 +138,7 @@ impl Broker {
     ///
     /// The lock is gone.
     pub fn abandon(&self, lock: Uuid) -> Result<(), LockLost> {
-        self.inner
-            .act(COMPLETIONS_WITHIN, |state| state.abandon(lock))
+        self.inner.act(COMPLETIONS_WITHIN, |state| state.abandon(lock))
     }
 
     /// The lock begins anew. Answers until when it holds.
@@ -164,9 +147,7 @@ impl Broker {
     ///
     /// The lock is gone.
     pub fn renew(&self, lock: Uuid) -> Result<Timestamp, LockLost> {
-        self.inner
-            .act(COUNTS_WITHIN, |state| state.renew(lock, Instant::now()))
-            .map(from_now)
+        self.inner.act(COUNTS_WITHIN, |state| state.renew(lock, Instant::now())).map(from_now)
     }
 
     /// The message goes to [`DEAD_LETTERS`].
@@ -174,15 +155,8 @@ impl Broker {
     /// # Errors
     ///
     /// The lock is gone.
-    pub fn dead_letter(
-        &self,
-        lock: Uuid,
-        reason: &str,
-        description: &str,
-    ) -> Result<(), LockLost> {
-        self.inner.act(Duration::ZERO, |state| {
-            state.dead_letter(lock, reason, description)
-        })
+    pub fn dead_letter(&self, lock: Uuid, reason: &str, description: &str) -> Result<(), LockLost> {
+        self.inner.act(Duration::ZERO, |state| state.dead_letter(lock, reason, description))
     }
 
     /// Shows up to `max` messages of a queue, whatever they wait for, in the order of their numbers, from after one
@@ -227,11 +201,7 @@ impl Broker {
     /// # Errors
     ///
     /// A document has changed meanwhile, or nothing can be written: then nothing was.
-    pub(crate) async fn commit(
-        &self,
-        writes: Vec<Write>,
-        parcels: Vec<Parcel>,
-    ) -> Result<Vec<String>, DatabaseError> {
+    pub(crate) async fn commit(&self, writes: Vec<Write>, parcels: Vec<Parcel>) -> Result<Vec<String>, DatabaseError> {
         for parcel in &parcels {
             check(parcel)?;
         }
@@ -245,10 +215,7 @@ impl Broker {
     /// Finds the bodies that are in the file alone.
     async fn deliver(&self, taken: Vec<Taken>) -> Result<Vec<Delivery>> {
         let locked_until = from_now(self.inner.options.lock_duration);
-        let mut guard = GiveBack {
-            broker: self,
-            locks: taken.iter().map(|taken| taken.lock).collect(),
-        };
+        let mut guard = GiveBack { broker: self, locks: taken.iter().map(|taken| taken.lock).collect() };
         let mut deliveries = Vec::with_capacity(taken.len());
         for mut one in taken {
             let number = one.letter.sequence_number;
@@ -323,9 +290,7 @@ impl Drop for GiveBack<'_> {
 
 impl fmt::Debug for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Broker")
-            .field("database", &self.inner.database)
-            .finish_non_exhaustive()
+        f.debug_struct("Broker").field("database", &self.inner.database).finish_non_exhaustive()
     }
 }
 
@@ -351,10 +316,7 @@ fn check(parcel: &Parcel) -> Result<(), DatabaseError> {
     } else {
         return Ok(());
     };
-    Err(DatabaseError::Refused(format!(
-        "message {:?} to queue {:?} cannot be sent: {wrong}",
-        parcel.id, parcel.queue
-    )))
+    Err(DatabaseError::Refused(format!("message {:?} to queue {:?} cannot be sent: {wrong}", parcel.id, parcel.queue)))
 }
 
 fn from_now(duration: Duration) -> Timestamp {

@@ -22,13 +22,7 @@ pub(super) struct Recent {
 
 impl Recent {
     pub fn new(window: SignedDuration) -> Self {
-        Self {
-            window,
-            seen: HashMap::new(),
-            order: VecDeque::new(),
-            past: 0,
-            swept: -1,
-        }
+        Self { window, seen: HashMap::new(), order: VecDeque::new(), past: 0, swept: -1 }
     }
 
     pub fn key(queue: &str, id: &str) -> Key {

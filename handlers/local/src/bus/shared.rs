@@ -60,12 +60,7 @@ impl Shared {
     }
 
     /// Has what is unsettled written within this time.
-    pub fn settle_within(
-        self: &Arc<Self>,
-        inside: &mut Inside,
-        database: &Database,
-        within: Duration,
-    ) {
+    pub fn settle_within(self: &Arc<Self>, inside: &mut Inside, database: &Database, within: Duration) {
         if inside.state.unsettled.is_empty() {
             return;
         }
@@ -107,17 +102,12 @@ impl Shared {
                 Some(wait) => {
                     let wait = wait.min(LONGEST_SLEEP);
                     inside.timer_wakes = Some(now + wait);
-                    let (inside, _) = self
-                        .timer
-                        .wait_timeout(inside, wait)
-                        .unwrap_or_else(PoisonError::into_inner);
+                    let (inside, _) = self.timer.wait_timeout(inside, wait).unwrap_or_else(PoisonError::into_inner);
                     inside
                 }
                 None => {
                     inside.timer_wakes = None;
-                    self.timer
-                        .wait(inside)
-                        .unwrap_or_else(PoisonError::into_inner)
+                    self.timer.wait(inside).unwrap_or_else(PoisonError::into_inner)
                 }
             };
         }
@@ -132,11 +122,7 @@ impl Inside {
     }
 
     /// Settlements that could not be written, for another try.
-    pub fn put_back(
-        &mut self,
-        mut settlements: Vec<super::state::Settlement>,
-        error: &crate::database::DatabaseError,
-    ) {
+    pub fn put_back(&mut self, mut settlements: Vec<super::state::Settlement>, error: &crate::database::DatabaseError) {
         let count = settlements.len();
         warn!("{count} settled messages could not be recorded, and will be again: {error}");
         settlements.append(&mut self.state.unsettled);

@@ -35,12 +35,7 @@ pub(super) enum Settlement {
     /// It was handed out this often.
     Counted { number: i64, count: u32 },
     /// It goes to another queue.
-    Moved {
-        entry: Entry,
-        to: &'static str,
-        reason: String,
-        description: String,
-    },
+    Moved { entry: Entry, to: &'static str, reason: String, description: String },
 }
 
 /// A message, and how it stands.
@@ -132,12 +127,7 @@ impl State {
             }
             _ => queue.offer(number, letter.session.as_deref()),
         }
-        let entry = Entry {
-            letter,
-            body,
-            delivery_count,
-            standing,
-        };
+        let entry = Entry { letter, body, delivery_count, standing };
         let worn_out = standing == Standing::Available && self.is_worn_out(&entry);
         self.entries.insert(number, entry);
         if worn_out {
@@ -162,10 +152,7 @@ impl State {
             queue.locked += 1;
             self.locks.insert(token, number);
             self.lock_ends.insert((until, number));
-            self.unsettled.push(Settlement::Counted {
-                number,
-                count: entry.delivery_count,
-            });
+            self.unsettled.push(Settlement::Counted { number, count: entry.delivery_count });
             taken.push(Taken {
                 lock: token,
                 delivery_count: entry.delivery_count,
@@ -206,12 +193,7 @@ impl State {
         Ok(self.options.lock_duration)
     }
 
-    pub fn dead_letter(
-        &mut self,
-        lock: Uuid,
-        reason: &str,
-        description: &str,
-    ) -> Result<(), LockLost> {
+    pub fn dead_letter(&mut self, lock: Uuid, reason: &str, description: &str) -> Result<(), LockLost> {
         let number = *self.locks.get(&lock).ok_or(LockLost(lock))?;
         self.bury(number, reason, description);
         Ok(())
@@ -244,10 +226,7 @@ impl State {
             // Rounded up: waking a little early would mean waking twice.
             Duration::try_from(at.duration_since(now)).unwrap_or_default() + Duration::from_millis(1)
         });
-        let lock = self
-            .lock_ends
-            .first()
-            .map(|(until, _)| until.saturating_duration_since(instant));
+        let lock = self.lock_ends.first().map(|(until, _)| until.saturating_duration_since(instant));
         scheduled.into_iter().chain(lock).min()
     }
 
@@ -311,20 +290,13 @@ impl State {
     }
 
     fn give_up(&mut self, number: i64) {
-        let description = format!(
-            "the message was handed out {} times and never settled",
-            self.options.max_deliveries
-        );
+        let description = format!("the message was handed out {} times and never settled", self.options.max_deliveries);
         self.bury(number, "MaxDeliveryCountExceeded", &description);
     }
 
     fn bury(&mut self, number: i64, reason: &str, description: &str) {
         if let Some(entry) = self.remove(number) {
-            let to = if entry.letter.queue == DEAD_LETTERS {
-                super::BURIED
-            } else {
-                DEAD_LETTERS
-            };
+            let to = if entry.letter.queue == DEAD_LETTERS { super::BURIED } else { DEAD_LETTERS };
             self.unsettled.push(Settlement::Moved {
                 entry,
                 to,
@@ -336,18 +308,12 @@ impl State {
 
     pub fn counts(&self, name: &str) -> Counts {
         let dead = self.dead.get(name).copied().unwrap_or(0);
-        self.queues.get(name).map_or(
-            Counts {
-                dead,
-                ..Counts::default()
-            },
-            |queue| Counts {
-                active: queue.members.len() - queue.scheduled - queue.locked,
-                scheduled: queue.scheduled,
-                locked: queue.locked,
-                dead,
-            },
-        )
+        self.queues.get(name).map_or(Counts { dead, ..Counts::default() }, |queue| Counts {
+            active: queue.members.len() - queue.scheduled - queue.locked,
+            scheduled: queue.scheduled,
+            locked: queue.locked,
+            dead,
+        })
     }
 
     /// The names of all queues that were used, in order.

@@ -6,18 +6,12 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, Row};
 
-use super::message::{
-    DEAD_LETTER_ERROR_DESCRIPTION, DEAD_LETTER_REASON, DEAD_LETTER_SOURCE, Letter,
-};
+use super::message::{DEAD_LETTER_ERROR_DESCRIPTION, DEAD_LETTER_REASON, DEAD_LETTER_SOURCE, Letter};
 use super::recent::Recent;
 use super::state::{Entry, Settlement, State};
 use crate::database::{Change, DatabaseError, Reading};
 
-pub(super) fn insert(
-    change: &Change<'_>,
-    letter: &Letter,
-    body: &[u8],
-) -> Result<(), DatabaseError> {
+pub(super) fn insert(change: &Change<'_>, letter: &Letter, body: &[u8]) -> Result<(), DatabaseError> {
     change.execute(
         "INSERT INTO messages (number, queue, id, session, enqueued_us, deliver_us, delivery_count, properties, body)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, NULL, ?7)",
@@ -42,22 +36,14 @@ pub(super) fn settle(
 ) -> Result<Option<Letter>, DatabaseError> {
     match settlement {
         Settlement::Counted { number, count } => {
-            change.execute(
-                "UPDATE messages SET delivery_count = ?2 WHERE number = ?1",
-                (number, count),
-            )?;
+            change.execute("UPDATE messages SET delivery_count = ?2 WHERE number = ?1", (number, count))?;
             Ok(None)
         }
         Settlement::Done(entry) => remove(change, entry, recent).map(|()| None),
-        Settlement::Moved {
-            entry,
-            to,
-            reason,
-            description,
-        } => {
+        Settlement::Moved { entry, to, reason, description } => {
             let letter = moved(&entry.letter, to, reason, description, change.next_number());
-            let properties = serde_json::to_string(&letter.properties)
-                .map_err(|error| DatabaseError::Refused(error.to_string()))?;
+            let properties =
+                serde_json::to_string(&letter.properties).map_err(|error| DatabaseError::Refused(error.to_string()))?;
             change.execute(
                 "INSERT INTO messages (number, queue, id, session, enqueued_us, deliver_us, delivery_count, properties, body)
                  SELECT ?1, ?2, id, NULL, ?3, NULL, 0, ?4, body FROM messages WHERE number = ?5",
@@ -84,19 +70,11 @@ pub(super) fn sweep(change: &Change<'_>, up_to: i64) -> Result<(), DatabaseError
 /// Removes a message, and keeps its id while a second one with it would be a duplicate.
 fn remove(change: &Change<'_>, entry: &Entry, recent: &Recent) -> Result<(), DatabaseError> {
     let letter = &entry.letter;
-    change.execute(
-        "DELETE FROM messages WHERE number = ?1",
-        [letter.sequence_number],
-    )?;
+    change.execute("DELETE FROM messages WHERE number = ?1", [letter.sequence_number])?;
     if recent.matters(letter.sequence_number) {
         change.execute(
             "INSERT OR IGNORE INTO taken (number, queue, id, enqueued_us) VALUES (?1, ?2, ?3, ?4)",
-            (
-                letter.sequence_number,
-                &letter.queue,
-                &letter.message_id,
-                letter.enqueued_at.as_microsecond(),
-            ),
+            (letter.sequence_number, &letter.queue, &letter.message_id, letter.enqueued_at.as_microsecond()),
         )?;
     }
     Ok(())
@@ -125,11 +103,7 @@ fn moved(letter: &Letter, to: &str, reason: &str, description: &str, number: i64
 }
 
 /// Finds all messages; bodies stay in the file until they are wanted.
-pub(super) fn load(
-    reading: &Reading<'_>,
-    state: &mut State,
-    now: Timestamp,
-) -> Result<(), DatabaseError> {
+pub(super) fn load(reading: &Reading<'_>, state: &mut State, now: Timestamp) -> Result<(), DatabaseError> {
     let mut select = reading.prepare(
         "SELECT number, queue, id, session, enqueued_us, deliver_us, delivery_count, properties
          FROM messages ORDER BY number",
@@ -144,12 +118,11 @@ pub(super) fn load(
 
 fn letter(row: &Row<'_>) -> Result<(Letter, u32), DatabaseError> {
     let damaged = |what: String| DatabaseError::Corrupt(format!("a message has {what}"));
-    let time = |us: i64| {
-        Timestamp::from_microsecond(us).map_err(|_| damaged(format!("the impossible time {us}")))
-    };
+    let time = |us: i64| Timestamp::from_microsecond(us).map_err(|_| damaged(format!("the impossible time {us}")));
     let properties = match row.get::<_, Option<String>>(7)? {
-        Some(text) => serde_json::from_str(&text)
-            .map_err(|error| damaged(format!("unreadable properties: {error}")))?,
+        Some(text) => {
+            serde_json::from_str(&text).map_err(|error| damaged(format!("unreadable properties: {error}")))?
+        }
         None => BTreeMap::new(),
     };
     let letter = Letter {

@@ -1,7 +1,7 @@
 //! What goes wrong with the file.
 
-use rusqlite::ErrorCode;
 use runner::ports::PortError;
+use rusqlite::ErrorCode;
 
 /// Why the database did not do what it was asked. Nothing of a failed request is in the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,9 +24,7 @@ pub enum DatabaseError {
     #[error("state.db cannot be written: {0}; nothing was written")]
     ReadOnly(String),
     /// Another program holds a lock on the file.
-    #[error(
-        "another program keeps state.db locked ({0}); nothing was written; close tools that have the file open"
-    )]
+    #[error("another program keeps state.db locked ({0}); nothing was written; close tools that have the file open")]
     Busy(String),
     /// The file is no database any more.
     #[error("state.db is damaged ({0}): stop, keep a copy of the home, and restore state.db from a backup")]

@@ -60,21 +60,11 @@ impl Database {
     }
 
     /// Opens the file and keeps `held` for as long as anything may still be written to it.
-    pub(crate) fn open_holding(
-        path: &Path,
-        held: Option<Box<dyn Any + Send + Sync>>,
-    ) -> Result<Self, DatabaseError> {
+    pub(crate) fn open_holding(path: &Path, held: Option<Box<dyn Any + Send + Sync>>) -> Result<Self, DatabaseError> {
         let connection = schema::open_for_writing(path)?;
         let writer = writer::Writer::start(connection)?;
         let readers = reader::Readers::start(path)?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                writer,
-                readers,
-                path: path.to_owned(),
-                _held: held,
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { writer, readers, path: path.to_owned(), _held: held }) })
     }
 
     /// Where the file is.
@@ -143,8 +133,6 @@ impl Database {
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database")
-            .field("path", &self.inner.path)
-            .finish_non_exhaustive()
+        f.debug_struct("Database").field("path", &self.inner.path).finish_non_exhaustive()
     }
 }

@@ -45,10 +45,7 @@ pub(super) struct Readers {
 impl Readers {
     pub(super) fn start(path: &Path) -> Result<Self, DatabaseError> {
         // Made first: when a later thread cannot be had, dropping this ends those before it.
-        let mut readers = Self {
-            queue: Arc::default(),
-            threads: Vec::new(),
-        };
+        let mut readers = Self { queue: Arc::default(), threads: Vec::new() };
         for _ in 0..THREADS {
             let connection = schema::open_for_reading(path)?;
             let queue = Arc::clone(&readers.queue);
@@ -83,10 +80,7 @@ fn serve(connection: &Connection, queue: &Queue) {
                 Some(job) => break job,
                 None if state.1 => return,
                 None => {
-                    state = queue
-                        .arrived
-                        .wait(state)
-                        .unwrap_or_else(PoisonError::into_inner);
+                    state = queue.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
             }
         };

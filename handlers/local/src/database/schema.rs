@@ -50,9 +50,7 @@ const TABLES: &str = "
 /// Opens the file for the one that writes, making it if it is not there.
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection, DatabaseError> {
     let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -88,20 +86,13 @@ fn check(connection: &Connection, size: u64) -> Result<(), DatabaseError> {
         return Ok(());
     }
     if application != APPLICATION {
-        return Err(DatabaseError::Foreign(
-            "it has tables, and none of them ours; move it away".into(),
-        ));
+        return Err(DatabaseError::Foreign("it has tables, and none of them ours; move it away".into()));
     }
     if version > VERSION {
-        return Err(DatabaseError::Newer {
-            found: version,
-            known: VERSION,
-        });
+        return Err(DatabaseError::Newer { found: version, known: VERSION });
     }
     if size <= CHECKED_BYTES {
-        let found: Option<String> = connection
-            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-            .optional()?;
+        let found: Option<String> = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).optional()?;
         if let Some(found) = found.filter(|found| found != "ok") {
             return Err(DatabaseError::Corrupt(found.replace('\n', " ")));
         }

@@ -69,11 +69,7 @@ pub(super) struct Closure<T, F> {
 
 impl<T, F> Closure<T, F> {
     pub(super) fn new(work: F, answer: oneshot::Sender<Result<T, DatabaseError>>) -> Self {
-        Self {
-            work: Some(work),
-            value: None,
-            answer,
-        }
+        Self { work: Some(work), value: None, answer }
     }
 }
 
@@ -126,18 +122,13 @@ impl Queue {
                     return Some(mem::take(&mut waiting.requests));
                 }
                 Some(due) => {
-                    let (guard, _) = self
-                        .arrived
-                        .wait_timeout(waiting, due - now)
-                        .unwrap_or_else(PoisonError::into_inner);
+                    let (guard, _) =
+                        self.arrived.wait_timeout(waiting, due - now).unwrap_or_else(PoisonError::into_inner);
                     waiting = guard;
                 }
                 None if waiting.closing => return None,
                 None => {
-                    waiting = self
-                        .arrived
-                        .wait(waiting)
-                        .unwrap_or_else(PoisonError::into_inner);
+                    waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
                 }
             }
         }
@@ -151,14 +142,9 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn start(connection: Connection) -> Result<Self, DatabaseError> {
-        let reserved: i64 =
-            connection.query_row("SELECT reserved FROM numbers", [], |row| row.get(0))?;
+        let reserved: i64 = connection.query_row("SELECT reserved FROM numbers", [], |row| row.get(0))?;
         let queue = Arc::new(Queue::default());
-        let mut committer = Committer {
-            connection,
-            next: Cell::new(reserved + 1),
-            reserved,
-        };
+        let mut committer = Committer { connection, next: Cell::new(reserved + 1), reserved };
         let theirs = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
             .name("state.db writer".into())
@@ -173,10 +159,7 @@ impl Writer {
                 }
             })
             .map_err(|error| DatabaseError::Failed(format!("no thread to be had: {error}")))?;
-        Ok(Self {
-            queue,
-            thread: Some(thread),
-        })
+        Ok(Self { queue, thread: Some(thread) })
     }
 
     pub(super) fn submit(&self, request: Box<dyn Request>, within: Option<Duration>) {
@@ -251,10 +234,7 @@ impl Committer {
         self.run("BEGIN IMMEDIATE")?;
         for request in batch {
             self.run("SAVEPOINT request")?;
-            let change = Change {
-                connection: &self.connection,
-                next: &self.next,
-            };
+            let change = Change { connection: &self.connection, next: &self.next };
             let outcome = request.write(&change);
             if let Err(error) = &outcome {
                 if self.connection.is_autocommit() {
@@ -270,9 +250,7 @@ impl Committer {
         let mut reserved = self.reserved;
         if next > reserved {
             reserved = next + RESERVED;
-            self.connection
-                .prepare_cached("UPDATE numbers SET reserved = ?1")?
-                .execute([reserved])?;
+            self.connection.prepare_cached("UPDATE numbers SET reserved = ?1")?.execute([reserved])?;
         }
         self.run("COMMIT")?;
         self.reserved = reserved;

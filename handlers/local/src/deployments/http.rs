@@ -30,7 +30,13 @@ pub fn client() -> HttpClient {
 }
 
 /// What a server on this port is asked.
-pub fn request(method: axum::http::Method, port: u16, path: &str, headers: HeaderMap, body: Bytes) -> Request<Full<Bytes>> {
+pub fn request(
+    method: axum::http::Method,
+    port: u16,
+    path: &str,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Request<Full<Bytes>> {
     let uri = Uri::builder()
         .scheme("http")
         .authority(format!("127.0.0.1:{port}"))
@@ -45,7 +51,13 @@ pub fn request(method: axum::http::Method, port: u16, path: &str, headers: Heade
 }
 
 /// Sends one body to `/score` and answers status and body, at most `limit` bytes of it.
-pub async fn score(client: &HttpClient, port: u16, body: Bytes, within: Duration, limit: usize) -> Result<(StatusCode, Bytes), String> {
+pub async fn score(
+    client: &HttpClient,
+    port: u16,
+    body: Bytes,
+    within: Duration,
+    limit: usize,
+) -> Result<(StatusCode, Bytes), String> {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     let request = request(axum::http::Method::POST, port, "/score", headers, body);

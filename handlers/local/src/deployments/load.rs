@@ -73,7 +73,10 @@ pub async fn run(
     let requests = latencies.len();
     let (p50, p95) = (millis(percentile(&latencies, 50)), millis(percentile(&latencies, 95)));
     let requests_per_second = requests as f64 / seconds;
-    let said = format!("load: {requests} requests in {seconds:.1} s, {} at a time, all answered 200; median {p50:.1} ms", load.concurrency.max(1));
+    let said = format!(
+        "load: {requests} requests in {seconds:.1} s, {} at a time, all answered 200; median {p50:.1} ms",
+        load.concurrency.max(1)
+    );
     let metrics = BTreeMap::from([
         ("latency_ms_p50".into(), p50),
         ("latency_ms_p95".into(), p95),

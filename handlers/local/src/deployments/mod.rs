@@ -163,7 +163,8 @@ impl LocalDeployments {
         std::fs::create_dir_all(&folder)?;
         let states = State::read_all(&folder)?;
         let running = |state: &State| {
-            let deployed = state.deployments.values().filter_map(|one| one.process.as_ref().map(|process| process.mark.pid));
+            let deployed =
+                state.deployments.values().filter_map(|one| one.process.as_ref().map(|process| process.mark.pid));
             deployed.chain(state.retiring.iter().map(|one| one.mark.pid)).collect::<Vec<_>>()
         };
         let known: Vec<i32> = states.iter().flat_map(running).collect();
@@ -255,7 +256,12 @@ impl Deployments for LocalDeployments {
         Ok(DeploymentStatus::Starting)
     }
 
-    async fn status(&self, project: &Project, environment: &EnvironmentName, deployment: &DeploymentName) -> Result<DeploymentStatus> {
+    async fn status(
+        &self,
+        project: &Project,
+        environment: &EnvironmentName,
+        deployment: &DeploymentName,
+    ) -> Result<DeploymentStatus> {
         let Some(environment) = self.shared.environment(&(project.clone(), environment.clone())) else {
             return Ok(DeploymentStatus::Absent);
         };
@@ -277,10 +283,9 @@ impl Deployments for LocalDeployments {
                 let Shared { client, settings, .. } = &*self.shared;
                 let within = settings.answer_within;
                 match http::score(client, port, Bytes::from(body), within, KEPT_OF_AN_ANSWER).await {
-                    Ok((status, body)) => Answer::Answered {
-                        status: status.as_u16(),
-                        body: String::from_utf8_lossy(&body).into_owned(),
-                    },
+                    Ok((status, body)) => {
+                        Answer::Answered { status: status.as_u16(), body: String::from_utf8_lossy(&body).into_owned() }
+                    }
                     Err(reason) => Answer::Unreachable { reason },
                 }
             }
@@ -288,7 +293,12 @@ impl Deployments for LocalDeployments {
         })
     }
 
-    async fn remove(&self, project: &Project, environment: &EnvironmentName, deployment: &DeploymentName) -> Result<()> {
+    async fn remove(
+        &self,
+        project: &Project,
+        environment: &EnvironmentName,
+        deployment: &DeploymentName,
+    ) -> Result<()> {
         let shared = &self.shared;
         let place = (project.clone(), environment.clone());
         let Some(environment) = shared.environment(&place) else {

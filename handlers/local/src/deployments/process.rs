@@ -33,12 +33,7 @@ impl Process {
     /// Starts a command that reads nothing and appends what it says to a file.
     pub fn spawn(command: &mut Command, log: &Path) -> io::Result<Self> {
         let log = append(log)?;
-        let mut child = command
-            .stdin(Stdio::null())
-            .stderr(log.try_clone()?)
-            .stdout(log)
-            .process_group(0)
-            .spawn()?;
+        let mut child = command.stdin(Stdio::null()).stderr(log.try_clone()?).stdout(log).process_group(0).spawn()?;
         let pid = child.id().map_or(0, u32::cast_signed);
         // One that ended at once has no moment any more, and nobody will look for it.
         let started = started(pid).unwrap_or_default();

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::Json;
 use http_body_util::BodyExt;
 use serde_json::json;
 use tokio::time::timeout;
@@ -48,7 +48,10 @@ pub fn router(endpoints: Endpoints) -> Router {
         .with_state(Arc::new(endpoints))
 }
 
-async fn describe(State(endpoints): State<Arc<Endpoints>>, Path((project, environment)): Path<(String, String)>) -> Response {
+async fn describe(
+    State(endpoints): State<Arc<Endpoints>>,
+    Path((project, environment)): Path<(String, String)>,
+) -> Response {
     let shares = place(&project, &environment).and_then(|place| endpoints.board.serving(&place));
     let Some(shares) = shares else {
         return unknown(&project, &environment);
@@ -168,4 +171,3 @@ fn later(sentence: &str) -> Response {
 fn say(status: StatusCode, sentence: &str) -> Response {
     (status, Json(json!({ "error": sentence }))).into_response()
 }
-

@@ -88,7 +88,8 @@ impl Server {
         let process = Process::spawn(&mut command, &self.log).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
                 let program = program.display();
-                let reason = format!("{program} is not there; does the dependency file name azureml-inference-server-http?");
+                let reason =
+                    format!("{program} is not there; does the dependency file name azureml-inference-server-http?");
                 io::Error::new(io::ErrorKind::NotFound, reason)
             }
             _ => error,
@@ -103,7 +104,12 @@ impl Server {
 /// # Errors
 ///
 /// A sentence when it ends or does not answer before `deadline`; then nothing of it is left running.
-pub async fn wait_until_healthy(client: &HttpClient, started: &Started, log: &Path, deadline: Duration) -> Result<(), String> {
+pub async fn wait_until_healthy(
+    client: &HttpClient,
+    started: &Started,
+    log: &Path,
+    deadline: Duration,
+) -> Result<(), String> {
     let healthy = async {
         let mut pause = Duration::from_millis(50);
         while !http::is_healthy(client, started.port, &started.identity).await {

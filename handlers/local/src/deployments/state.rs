@@ -159,7 +159,9 @@ impl State {
             if path.extension().is_some_and(|extension| extension == "json") {
                 let state = serde_json::from_slice(&fs::read(&path)?).map_err(|error| {
                     let path = path.display();
-                    io::Error::other(format!("{path} cannot be read: {error}; without it nobody knows what serves there"))
+                    io::Error::other(format!(
+                        "{path} cannot be read: {error}; without it nobody knows what serves there"
+                    ))
                 })?;
                 states.push(state);
             }

@@ -56,7 +56,12 @@ pub struct Supervisor {
 
 impl Supervisor {
     /// The watcher of this deployment. If its process still runs, it is taken over here and now.
-    pub fn new(shared: &Arc<Shared>, environment: &Arc<Environment>, deployment: &Deployment, orders: watch::Receiver<Order>) -> Self {
+    pub fn new(
+        shared: &Arc<Shared>,
+        environment: &Arc<Environment>,
+        deployment: &Deployment,
+        orders: watch::Receiver<Order>,
+    ) -> Self {
         let release = &deployment.spec.release;
         let target = Target::new(release.clone());
         let proven = deployment.phase == Phase::Ready;
@@ -151,12 +156,10 @@ impl Supervisor {
             self.unless_ordered(prepared).await?.map_err(Trouble::Broken)?
         };
         // From here to the record nothing gives way to an order: a process that nobody knows would be left.
-        let started = server.start().map_err(|error| Trouble::Broken(format!("the server could not be started: {error}")))?;
-        let running = Running {
-            mark: started.process.mark().clone(),
-            port: started.port,
-            identity: started.identity.clone(),
-        };
+        let started =
+            server.start().map_err(|error| Trouble::Broken(format!("the server could not be started: {error}")))?;
+        let running =
+            Running { mark: started.process.mark().clone(), port: started.port, identity: started.identity.clone() };
         let mut inner = self.environment.inner.lock().await;
         if let Some(deployment) = inner.state.life(&self.name, self.round) {
             deployment.process = Some(running);
@@ -272,7 +275,8 @@ async fn prepare(shared: &Shared, folder: PathBuf, spec: &DeploymentSpec) -> Res
     };
     let unpacked = unpacked.map_err(|error| format!("the image could not be unpacked: {error}"))?;
     let requirements = unpacked.app.join(&unpacked.environment);
-    let requirements = tokio::fs::read(&requirements).await.map_err(|error| format!("{}: {error}", requirements.display()))?;
+    let requirements =
+        tokio::fs::read(&requirements).await.map_err(|error| format!("{}: {error}", requirements.display()))?;
     let python_bin = shared.interpreters.python_bin(&requirements, folder.join("server.log")).await?;
     // Settings come as any number; at most so many threads help anyone.
     let threads = spec.release.limits.cpu_cores.ceil().clamp(1.0, 64.0) as u32;
@@ -283,7 +287,12 @@ async fn prepare(shared: &Shared, folder: PathBuf, spec: &DeploymentSpec) -> Res
 }
 
 /// Stops a process that an earlier host was about to stop.
-pub async fn finish(shared: Arc<Shared>, environment: Arc<Environment>, retiring: super::state::Retiring, within: Duration) {
+pub async fn finish(
+    shared: Arc<Shared>,
+    environment: Arc<Environment>,
+    retiring: super::state::Retiring,
+    within: Duration,
+) {
     if let Some(process) = Process::adopt(&retiring.mark) {
         process.stop(within).await;
     }

@@ -54,13 +54,8 @@ impl Shared {
         };
         let to = &deployment.spec.reply_to;
         let id = format!("deployment-{}-{word}-{}", deployment.spec.release.deployment, deployment.round);
-        let message = Message {
-            id: id.clone(),
-            run: to.run.clone(),
-            step: to.step.clone(),
-            attempt: to.attempt,
-            event,
-        };
+        let message =
+            Message { id: id.clone(), run: to.run.clone(), step: to.step.clone(), attempt: to.attempt, event };
         Some(Parcel {
             queue: to.step.step.name().into(),
             id,

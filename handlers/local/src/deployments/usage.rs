@@ -19,7 +19,8 @@ pub fn of_group(group: i32) -> Usage {
     for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let stat = fs::read_to_string(process.path().join("stat")).unwrap_or_default();
         // After the name in brackets: state, parent, group, and further on user and system time.
-        let fields: Vec<&str> = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+        let fields: Vec<&str> =
+            stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
         let number = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
         if fields.get(2).and_then(|field| field.parse::<i32>().ok()) != Some(group) {
             continue;

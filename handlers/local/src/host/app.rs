@@ -41,10 +41,8 @@ pub(super) struct Entry {
 
 impl App {
     pub fn read(root: &Path, extra: &[(String, String)]) -> Result<Self, HostError> {
-        let failed = |path: &Path, error: std::io::Error| HostError::Read {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        };
+        let failed =
+            |path: &Path, error: std::io::Error| HostError::Read { path: path.to_owned(), reason: error.to_string() };
         let root = root.canonicalize().map_err(|error| failed(root, error))?;
         let path = root.join("host.json");
         let text = std::fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
@@ -92,9 +90,9 @@ impl Entry {
             let missing = |setting| HostError::Setting { function: name.clone(), setting };
             settings.expand(text).map_err(missing)
         };
-        let (binding, trigger) = function.trigger().ok_or_else(|| {
-            azure_functions::FunctionError::Triggers { name: function.name.clone(), count: 0 }
-        })?;
+        let (binding, trigger) = function
+            .trigger()
+            .ok_or_else(|| azure_functions::FunctionError::Triggers { name: function.name.clone(), count: 0 })?;
         let trigger = match trigger {
             Trigger::ServiceBusQueue { queue, connection } => {
                 Trigger::ServiceBusQueue { queue: expand(queue)?, connection: connection.clone() }

@@ -64,12 +64,7 @@ impl Layout {
         if !is_there {
             self.replace(&path, bytes)?;
         }
-        Ok(Descriptor {
-            media_type: media_type.into(),
-            digest,
-            size: bytes.len() as u64,
-            annotations: BTreeMap::new(),
-        })
+        Ok(Descriptor { media_type: media_type.into(), digest, size: bytes.len() as u64, annotations: BTreeMap::new() })
     }
 
     /// Enters an image into the index under a name.

@@ -122,22 +122,13 @@ pub fn config(build: &BuildSpec, environment: &Digest, layers: &[Descriptor]) ->
             working_dir: APP.into(),
             labels: labels(build, environment),
         },
-        rootfs: RootFs {
-            kind: "layers".into(),
-            diff_ids: layers.iter().map(|layer| layer.digest.clone()).collect(),
-        },
+        rootfs: RootFs { kind: "layers".into(), diff_ids: layers.iter().map(|layer| layer.digest.clone()).collect() },
     }
 }
 
 /// The manifest of what was asked for.
 pub fn manifest(build: &BuildSpec, environment: &Digest, config: Descriptor, layers: Vec<Descriptor>) -> Manifest {
-    Manifest {
-        schema_version: 2,
-        media_type: MANIFEST.into(),
-        config,
-        layers,
-        annotations: labels(build, environment),
-    }
+    Manifest { schema_version: 2, media_type: MANIFEST.into(), config, layers, annotations: labels(build, environment) }
 }
 
 /// The name of an image in the index. It is for people and tools; Trainyard goes by the digest.

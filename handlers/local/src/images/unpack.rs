@@ -88,11 +88,10 @@ fn extract_all(layout: &Layout, manifest: &Manifest, to: &Path, caps: Caps) -> R
             return Err(broken(reason));
         }
         let file = verified(layout, layer)?;
-        extract(file, to, &mut left, caps)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::InvalidData => broken(format!("layer {}: {error}", layer.digest)),
-                _ => disk(&error),
-            })?;
+        extract(file, to, &mut left, caps).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => broken(format!("layer {}: {error}", layer.digest)),
+            _ => disk(&error),
+        })?;
     }
     Ok(())
 }

@@ -41,12 +41,7 @@ pub(super) enum Ending {
 const OF_A_SHELL: [&str; 8] = ["&&", "||", "|", ";", ">", ">>", "<", "&"];
 
 /// Runs a command to its end.
-pub(super) async fn run(
-    command: &JobCommand,
-    place: &Place,
-    log: &Log,
-    stop: &mut Stop,
-) -> Ending {
+pub(super) async fn run(command: &JobCommand, place: &Place, log: &Log, stop: &mut Stop) -> Ending {
     log.say(&format!("{}: {}", command.name, command.line));
     let began = Instant::now();
     let from = log.len();
@@ -93,9 +88,7 @@ fn prepare(line: &str, place: &Place) -> Result<Command, String> {
     let words = shlex::split(line).ok_or("a quotation mark is not closed")?;
     let (program, arguments) = words.split_first().ok_or("the command is empty")?;
     if let Some(word) = words.iter().find(|word| OF_A_SHELL.contains(&word.as_str())) {
-        return Err(format!(
-            "`{word}` is for a shell and there is none; write sh -c '...' around the command"
-        ));
+        return Err(format!("`{word}` is for a shell and there is none; write sh -c '...' around the command"));
     }
     let mut command = Command::new(find(program, place)?);
     command
@@ -113,19 +106,17 @@ fn find(program: &str, place: &Place) -> Result<PathBuf, String> {
     }
     let path = place.variables.iter().rfind(|(name, _)| name == "PATH");
     let path = path.map(|(_, value)| value.clone()).unwrap_or_default();
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| is_program(file))
-        .ok_or_else(|| match &place.dependencies {
-            Some(file) => format!(
-                "there is no program `{program}` in the environment or on PATH; add its package to {file}"
-            ),
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| is_program(file)).ok_or_else(|| {
+        match &place.dependencies {
+            Some(file) => {
+                format!("there is no program `{program}` in the environment or on PATH; add its package to {file}")
+            }
             None => format!("there is no program `{program}` on PATH"),
-        })
+        }
+    })
 }
 
 fn is_program(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    file.metadata()
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }

@@ -60,20 +60,13 @@ pub(crate) async fn lock(path: &Path) -> io::Result<File> {
     let file = open(path)?;
     let (tell, told) = oneshot::channel();
     // A thread of its own: the system call cannot be given up, and a runtime that shuts down would wait for it.
-    std::thread::Builder::new()
-        .name("waits-for-lock".into())
-        .spawn(move || {
-            let locked = file.lock().map(|()| file);
-            let _ = tell.send(locked);
-        })?;
+    std::thread::Builder::new().name("waits-for-lock".into()).spawn(move || {
+        let locked = file.lock().map(|()| file);
+        let _ = tell.send(locked);
+    })?;
     told.await.map_err(io::Error::other)?
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .read(true)
-        .open(path)
+    OpenOptions::new().create(true).truncate(false).write(true).read(true).open(path)
 }

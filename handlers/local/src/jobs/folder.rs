@@ -22,7 +22,7 @@ use super::files;
 /// cancel        somebody wants it to end
 /// log.txt       what everything said
 /// source/       the snapshot, unpacked
-/// app/          the image's content, if there is an image
+/// image/        the image's content, if there is an image; what it serves is in image/app
 /// outputs/      what the commands leave
 /// kept/         files that are to become artifacts, by digest
 /// result.json   how it ended; written last
@@ -63,8 +63,13 @@ impl JobFolder {
         self.root.join("source")
     }
 
+    pub(super) fn image(&self) -> PathBuf {
+        self.root.join("image")
+    }
+
+    /// The image's application: the working folder of what runs in the image.
     pub(super) fn app(&self) -> PathBuf {
-        self.root.join("app")
+        self.root.join("image/app")
     }
 
     pub(super) fn outputs(&self) -> PathBuf {
@@ -104,6 +109,11 @@ impl JobFolder {
 
     pub(super) fn is_told(&self) -> bool {
         self.root.join("told").exists()
+    }
+
+    /// Whether its end is not told, or what nobody needs any more is still there.
+    pub(super) fn is_unfinished(&self) -> bool {
+        !self.is_told() || self.snapshot().exists()
     }
 
     pub(super) fn mark_told(&self) -> io::Result<()> {
@@ -166,7 +176,7 @@ impl JobFolder {
 
     /// Removes what nobody needs once the job has ended and its files are among the artifacts.
     pub(super) fn tidy(&self) -> io::Result<()> {
-        for folder in [self.source(), self.app(), self.outputs(), self.kept()] {
+        for folder in [self.source(), self.image(), self.outputs(), self.kept()] {
             files::remove_folder(&folder)?;
         }
         match std::fs::remove_file(self.snapshot()) {
@@ -178,9 +188,7 @@ impl JobFolder {
     fn read_json<T: DeserializeOwned>(&self, name: &str) -> io::Result<Option<T>> {
         let bytes = files::read(&self.root.join(name))?;
         let broken = |error| io::Error::other(format!("{name} of the job is damaged: {error}"));
-        bytes
-            .map(|bytes| serde_json::from_slice(&bytes).map_err(broken))
-            .transpose()
+        bytes.map(|bytes| serde_json::from_slice(&bytes).map_err(broken)).transpose()
     }
 
     fn write_json<T: Serialize>(&self, name: &str, value: &T) -> io::Result<()> {

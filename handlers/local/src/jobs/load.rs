@@ -22,6 +22,6 @@ pub(super) async fn run(
     let payload = outputs::inside(&folder.source(), &load.payload)
         .and_then(|path| std::fs::read(path).ok())
         .ok_or_else(|| format!("the payload {:?} of trainyard.yml is not in the repository", load.payload))?;
-    let _ = (entry, bin, payload, log);
-    Err("load tests are not there yet".into())
+    log.say(&format!("load test: {} s with {} at a time", load.seconds, load.concurrency));
+    crate::deployments::load::run(&place.folder, bin, entry, load, payload, &folder.log()).await
 }

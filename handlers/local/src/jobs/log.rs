@@ -138,10 +138,7 @@ mod tests {
         let log = Log::open(&folder.path().join("log.txt")).unwrap();
         log.say("before");
         let from = log.len();
-        log.handle()
-            .unwrap()
-            .write_all(b"10%\r100%\n\x1b[31mFAILED\x1b[0m test_a\n\n")
-            .unwrap();
+        log.handle().unwrap().write_all(b"10%\r100%\n\x1b[31mFAILED\x1b[0m test_a\n\n").unwrap();
         assert_eq!(log.last_line_since(from).unwrap(), "FAILED test_a");
         assert_eq!(log.last_line_since(log.len()), None);
     }

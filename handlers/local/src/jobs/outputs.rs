@@ -109,11 +109,7 @@ pub(super) fn inside(folder: &Path, path: &str) -> Option<PathBuf> {
 
 /// All files at or below a path by their names, sorted. Links are left out and that is said: what they lead to may
 /// be anything.
-fn files_below(
-    path: &Path,
-    name: &str,
-    said: &mut Vec<String>,
-) -> io::Result<BTreeMap<String, PathBuf>> {
+fn files_below(path: &Path, name: &str, said: &mut Vec<String>) -> io::Result<BTreeMap<String, PathBuf>> {
     let mut found = BTreeMap::new();
     let mut left = vec![(path.to_owned(), name.trim_end_matches('/').to_owned())];
     while let Some((path, name)) = left.pop() {

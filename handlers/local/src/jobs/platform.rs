@@ -16,6 +16,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::images::LocalImages;
+
 use super::folder::JobFolder;
 use super::watch::{Desk, Order};
 use super::{files, log};
@@ -25,8 +27,16 @@ pub(super) const BACKEND: &str = "local jobs";
 /// Lays out an image's content.
 #[async_trait]
 pub trait UnpackImage: Debug + Send + Sync {
-    /// Writes the content of an image into a folder that is there and empty.
+    /// Writes the content of an image into a folder that is not there yet. Its application is in `app`, the model in
+    /// `app/model`.
     async fn unpack(&self, image: &Digest, folder: &Path) -> Result<()>;
+}
+
+#[async_trait]
+impl UnpackImage for LocalImages {
+    async fn unpack(&self, image: &Digest, folder: &Path) -> Result<()> {
+        Self::unpack(self, image, folder).await.map(drop)
+    }
 }
 
 /// How jobs are run.
@@ -49,12 +59,7 @@ impl Settings {
     ///
     /// The system does not tell which program this is.
     pub fn new(folder: impl Into<PathBuf>) -> io::Result<Self> {
-        Ok(Self {
-            folder: folder.into(),
-            program: std::env::current_exe()?,
-            arguments: Vec::new(),
-            at_once: 2,
-        })
+        Ok(Self { folder: folder.into(), program: std::env::current_exe()?, arguments: Vec::new(), at_once: 2 })
     }
 }
 
@@ -94,12 +99,7 @@ impl LocalJobs {
             // The desk reads until the last sender is gone, and that is below.
             let _ = orders.send(Order::TakeUp(job));
         }
-        Ok(Self {
-            folder,
-            artifacts,
-            orders,
-            desk: tokio::spawn(desk.work(taken)),
-        })
+        Ok(Self { folder, artifacts, orders, desk: tokio::spawn(desk.work(taken)) })
     }
 
     fn job(&self, name: &JobName) -> JobFolder {
@@ -107,7 +107,7 @@ impl LocalJobs {
     }
 }
 
-/// Folders of jobs whose end is not told, the oldest first.
+/// Folders of jobs that there is something to do for, the oldest first.
 fn unfinished(folder: &Path) -> io::Result<Vec<JobFolder>> {
     fs::create_dir_all(folder)?;
     let mut jobs = Vec::new();
@@ -117,7 +117,7 @@ fn unfinished(folder: &Path) -> io::Result<Vec<JobFolder>> {
         if job.name().starts_with('.') {
             // A submit that was not answered; who asked will ask again.
             let _ = files::remove_folder(&path);
-        } else if !job.is_told()
+        } else if job.is_unfinished()
             && let Ok(written) = path.join("job.json").metadata().and_then(|m| m.modified())
         {
             jobs.push((written, job));
@@ -192,8 +192,8 @@ impl JobPlatform for LocalJobs {
                 super::process::end_leftovers(&job.outputs());
                 if !job.has_result() {
                     job.write_result(&JobResult::Canceled)?;
+                    let _ = self.orders.send(Order::TakeUp(job.clone()));
                 }
-                let _ = self.orders.send(Order::TakeUp(job.clone()));
             } else if let Some(supervisor) = job.pid()?.and_then(Pid::from_raw) {
                 // The lock is held and whoever takes it removes an older number first: this is the one.
                 let _ = kill_process(supervisor, Signal::TERM);

@@ -24,12 +24,8 @@ pub(crate) struct Group {
 impl Group {
     /// Starts a command that reads nothing and prints to the log.
     pub(crate) fn spawn(command: &mut Command, log: &Log) -> io::Result<Self> {
-        let leader = command
-            .stdin(Stdio::null())
-            .stdout(log.handle()?)
-            .stderr(log.handle()?)
-            .process_group(0)
-            .spawn()?;
+        let leader =
+            command.stdin(Stdio::null()).stdout(log.handle()?).stderr(log.handle()?).process_group(0).spawn()?;
         let id = leader.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         Ok(Self { leader, id })
     }
@@ -93,10 +89,8 @@ const PASSED: [&str; 21] = [
 /// What a command gets from this machine: where programs, home and temporary files are, the language, proxies,
 /// certificates, and pip's own settings (`PIP_*`).
 pub(crate) fn clean_environment() -> impl Iterator<Item = (OsString, OsString)> {
-    std::env::vars_os().filter(|(name, _)| {
-        name.to_str()
-            .is_some_and(|name| PASSED.contains(&name) || name.starts_with("PIP_"))
-    })
+    std::env::vars_os()
+        .filter(|(name, _)| name.to_str().is_some_and(|name| PASSED.contains(&name) || name.starts_with("PIP_")))
 }
 
 /// How it ended, in words: `exit code 1`, `signal 11`.

@@ -65,12 +65,7 @@ pub(super) fn read(xml: &str) -> Option<Report> {
 }
 
 /// Adds what a report says to the sentences and numbers of a job.
-pub(super) fn tell(
-    name: &str,
-    report: &Report,
-    said: &mut Vec<String>,
-    metrics: &mut BTreeMap<String, f64>,
-) {
+pub(super) fn tell(name: &str, report: &Report, said: &mut Vec<String>, metrics: &mut BTreeMap<String, f64>) {
     let mut add = |metric: &str, number: u64| {
         let number = f64::from(u32::try_from(number).unwrap_or(u32::MAX));
         *metrics.entry(metric.to_owned()).or_default() += number;
@@ -87,11 +82,7 @@ pub(super) fn tell(
             add("lint_findings", *failures);
             said.push(format!("{name}: {failures} findings"));
         }
-        Report::Tests {
-            tests,
-            failures,
-            skipped,
-        } => {
+        Report::Tests { tests, failures, skipped } => {
             add("tests", *tests);
             add("failures", *failures);
             let passed = tests.saturating_sub(failures + skipped);
@@ -111,34 +102,18 @@ fn is_of_a_linter(name: &str) -> bool {
     file.to_ascii_lowercase().starts_with("lint")
 }
 
-const NOTHING: Report = Report::Tests {
-    tests: 0,
-    failures: 0,
-    skipped: 0,
-};
+const NOTHING: Report = Report::Tests { tests: 0, failures: 0, skipped: 0 };
 
 fn counts(tag: &BytesStart) -> Report {
     let count = |name| number(tag, name).map_or(0, |n| n.clamp(0.0, 1e9) as u64);
-    Report::Tests {
-        tests: count("tests"),
-        failures: count("failures") + count("errors"),
-        skipped: count("skipped"),
-    }
+    Report::Tests { tests: count("tests"), failures: count("failures") + count("errors"), skipped: count("skipped") }
 }
 
 fn sum(left: Report, right: &Report) -> Report {
     match (left, right) {
         (
-            Report::Tests {
-                tests,
-                failures,
-                skipped,
-            },
-            Report::Tests {
-                tests: more_tests,
-                failures: more_failures,
-                skipped: more_skipped,
-            },
+            Report::Tests { tests, failures, skipped },
+            Report::Tests { tests: more_tests, failures: more_failures, skipped: more_skipped },
         ) => Report::Tests {
             tests: tests + more_tests,
             failures: failures + more_failures,

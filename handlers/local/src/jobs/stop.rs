@@ -40,12 +40,7 @@ pub(super) struct Stop {
 impl Stop {
     /// Listens from now on.
     pub(super) fn listen(folder: &JobFolder) -> std::io::Result<Self> {
-        Ok(Self {
-            folder: folder.clone(),
-            terminate: signal(SignalKind::terminate())?,
-            deadline: None,
-            why: None,
-        })
+        Ok(Self { folder: folder.clone(), terminate: signal(SignalKind::terminate())?, deadline: None, why: None })
     }
 
     /// Gives the job this long from now.

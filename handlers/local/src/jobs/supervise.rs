@@ -79,13 +79,15 @@ pub async fn supervise(folder: &Path, environments: &Environments) -> io::Result
     }
 }
 
-async fn work(
-    folder: &JobFolder,
-    spec: &JobSpec,
-    environments: &Environments,
-    log: &Log,
-    stop: &mut Stop,
-) -> End {
+/// Why a job's commands did not all run.
+enum Cut {
+    /// One was killed from outside: a sentence.
+    Short(String),
+    /// The job has to end.
+    Stopped(Why),
+}
+
+async fn work(folder: &JobFolder, spec: &JobSpec, environments: &Environments, log: &Log, stop: &mut Stop) -> End {
     let mut outputs = JobOutputs::default();
     let building = build(folder, spec, environments, &mut outputs);
     let built = tokio::select! {
@@ -96,15 +98,13 @@ async fn work(
         Err(reason) => return failed(reason, outputs),
         Ok(place) => match run(folder, spec, &place, log, stop, &mut outputs).await {
             Ok(problems) => problems,
-            Err(Ending::Killed(what)) => return End::Lost(what),
-            Err(Ending::Stopped(Why::TimedOut)) => {
-                let working = &place.folder;
-                let _ = outputs::collect(folder, spec, working, &mut outputs);
+            Err(Cut::Short(what)) => return End::Lost(what),
+            Err(Cut::Stopped(Why::TimedOut)) => {
+                // What there is may tell people where the time went.
+                let _ = outputs::collect(folder, spec, &place.folder, &mut outputs);
                 return stopped(Why::TimedOut, spec, outputs);
             }
-            Err(Ending::Stopped(why)) => return stopped(why, spec, outputs),
-            Err(Ending::Badly(reason)) => return failed(reason, outputs),
-            Err(Ending::Well) => Vec::new(),
+            Err(Cut::Stopped(why)) => return stopped(why, spec, outputs),
         },
     };
     match problems.is_empty() {
@@ -142,12 +142,9 @@ async fn build(
         let what = what.to_owned();
         move |error: io::Error| format!("{what}: {error}")
     };
-    folder
-        .make_fresh()
-        .map_err(cannot("the job's folders cannot be made"))?;
+    folder.make_fresh().map_err(cannot("the job's folders cannot be made"))?;
     let snapshot = File::open(folder.snapshot()).map_err(cannot("the snapshot cannot be read"))?;
-    unpack::tar(io::BufReader::new(snapshot), &folder.source())
-        .map_err(cannot("the snapshot cannot be unpacked"))?;
+    unpack::tar(io::BufReader::new(snapshot), &folder.source()).map_err(cannot("the snapshot cannot be unpacked"))?;
 
     let mut variables: Vec<(OsString, OsString)> = process::clean_environment().collect();
     let mut set = |name: &str, value: OsString| variables.push((name.into(), value));
@@ -161,8 +158,7 @@ async fn build(
     }
     if let Some(data) = &spec.data {
         let path = in_snapshot(folder, "data", data)?;
-        let digest = outputs::keep_data(folder, &path)
-            .map_err(cannot("the data cannot be read"))?;
+        let digest = outputs::keep_data(folder, &path).map_err(cannot("the data cannot be read"))?;
         outputs.files.insert("data".into(), digest);
         set("TRAINYARD_DATA", path.into());
     }
@@ -221,18 +217,22 @@ async fn run(
     log: &Log,
     stop: &mut Stop,
     outputs: &mut JobOutputs,
-) -> Result<Vec<String>, Ending> {
+) -> Result<Vec<String>, Cut> {
+    let mut problems = Vec::new();
     if let Some(test) = &spec.load {
         let measuring = load::run(folder, spec, test, place, log);
         let measured = tokio::select! {
-            measured = measuring => measured.map_err(Ending::Badly)?,
-            why = stop.wait() => return Err(Ending::Stopped(why)),
+            measured = measuring => measured,
+            why = stop.wait() => return Err(Cut::Stopped(why)),
         };
-        outputs.metrics.extend(measured.metrics);
-        outputs.files.extend(measured.files);
-        outputs.said.extend(measured.said);
+        match measured {
+            Err(sentence) => problems.push(sentence),
+            Ok(measured) => {
+                outputs.metrics.extend(measured.metrics);
+                outputs.said.extend(measured.said);
+            }
+        }
     }
-    let mut problems = Vec::new();
     for command in &spec.commands {
         match command::run(command, place, log, stop).await {
             Ending::Well => outputs.said.push(format!("{}: ended well", command.name)),
@@ -240,11 +240,12 @@ async fn run(
                 outputs.said.push(sentence.clone());
                 problems.push(sentence);
             }
-            other => return Err(other),
+            Ending::Killed(sentence) => return Err(Cut::Short(sentence)),
+            Ending::Stopped(why) => return Err(Cut::Stopped(why)),
         }
     }
     let wrong = outputs::collect(folder, spec, &place.folder, outputs)
-        .map_err(|error| Ending::Badly(format!("the outputs cannot be collected: {error}")))?;
+        .unwrap_or_else(|error| vec![format!("the outputs cannot be collected: {error}")]);
     // What a command that failed has not written is no news.
     if problems.is_empty() {
         problems = wrong;

@@ -51,13 +51,7 @@ impl Desk {
         images: Arc<dyn UnpackImage>,
     ) -> Self {
         let slots = Arc::new(Semaphore::new(settings.at_once.max(1)));
-        Self {
-            settings,
-            artifacts,
-            bus,
-            images,
-            slots,
-        }
+        Self { settings, artifacts, bus, images, slots }
     }
 
     /// Works until the last order is in and all jobs have ended.
@@ -163,15 +157,12 @@ impl Desk {
         let Some(image) = job.spec()?.image else {
             return Ok(());
         };
-        files::remove_folder(&job.app())?;
-        std::fs::create_dir(job.app())?;
-        let unpacked = self.images.unpack(&image, &job.app()).await;
-        unpacked.map_err(|error| {
-            io::Error::other(format!("image {} cannot be laid out: {error}", image.short()))
-        })
+        files::remove_folder(&job.image())?;
+        let unpacked = self.images.unpack(&image, &job.image()).await;
+        unpacked.map_err(|error| io::Error::other(format!("image {} cannot be laid out: {error}", image.short())))
     }
 
-    /// Tells how a job ended, as often as it takes.
+    /// Tells how a job ended, as often as it takes, and tidies up after it.
     async fn tell(&self, job: &JobFolder) {
         let mut pause = Duration::from_secs(1);
         while !job.is_told() {
@@ -183,6 +174,10 @@ impl Desk {
                     pause = LONGEST_PAUSE.min(pause * 2);
                 }
             }
+        }
+        let (job, name) = (job.clone(), job.name());
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || job.tidy()).await {
+            warn!(job.name = %name, "the job's folder cannot be tidied: {error}");
         }
     }
 
@@ -208,27 +203,12 @@ impl Desk {
             run: reply_to.run,
             step: reply_to.step,
             attempt: reply_to.attempt,
-            event: Event::JobFinished {
-                job: spec.name,
-                result,
-            },
+            event: Event::JobFinished { job: spec.name, result },
         };
         let body = serde_json::to_vec(&message).map_err(|e| PortError::permanent(BACKEND, e))?;
-        let parcel = Parcel {
-            queue,
-            id,
-            session: None,
-            deliver_at: None,
-            body,
-        };
+        let parcel = Parcel { queue, id, session: None, deliver_at: None, body };
         self.bus.send(vec![parcel]).await?;
-        job.mark_told().map_err(trouble)?;
-        let (job, name) = (job.clone(), job.name());
-        let tidied = tokio::task::spawn_blocking(move || job.tidy()).await;
-        if let Ok(Err(error)) = tidied {
-            warn!(job.name = %name, "the job's folder cannot be tidied: {error}");
-        }
-        Ok(())
+        job.mark_told().map_err(trouble)
     }
 
     async fn keep_files(&self, job: &JobFolder, result: &JobResult) -> Result<()> {
@@ -236,11 +216,15 @@ impl Desk {
             return Ok(());
         };
         for (name, digest) in &outputs.files {
-            let bytes = tokio::fs::read(job.kept().join(digest.hex())).await;
-            let bytes = bytes.map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => PortError::permanent(BACKEND, format!("{name}: {error}")),
-                _ => PortError::transient(BACKEND, format!("{name}: {error}")),
-            })?;
+            let bytes = match tokio::fs::read(job.kept().join(digest.hex())).await {
+                Ok(bytes) => bytes,
+                // Told and tidied by somebody else: then it is kept already.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.artifacts.get(digest).await?;
+                    continue;
+                }
+                Err(error) => return Err(PortError::transient(BACKEND, format!("{name}: {error}"))),
+            };
             let kept: Digest = self.artifacts.put(bytes).await?;
             if kept != *digest {
                 let what = format!("{name} has changed since it was written");

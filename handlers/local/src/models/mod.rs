@@ -118,7 +118,8 @@ impl ModelRegistry for LocalModels {
             }
 
             // Another run was faster. The claim moves on, unless a repeat of this run has moved it already.
-            let Some((_, document)) = self.read::<Claim>(&claim_key).await?.filter(|(claim, _)| claim.version == version)
+            let Some((_, document)) =
+                self.read::<Claim>(&claim_key).await?.filter(|(claim, _)| claim.version == version)
             else {
                 continue;
             };

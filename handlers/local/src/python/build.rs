@@ -54,9 +54,7 @@ pub(super) async fn build(
     if let Err(Failure { line }) = run(&mut venv, log).await? {
         // Debian takes ensurepip apart: the module is there and fails.
         return Err(match line.contains("ensurepip") {
-            true => PythonError::NoVenv {
-                path: interpreter.path.clone(),
-            },
+            true => PythonError::NoVenv { path: interpreter.path.clone() },
             false => PythonError::InstallFailed { line },
         });
     }
@@ -81,8 +79,7 @@ pub(super) async fn build(
     }
 
     let marker = json!({ "python": version, "platform": interpreter.platform });
-    files::write(&folder.join(MARKER), marker.to_string().as_bytes())
-        .map_err(cannot("write into"))?;
+    files::write(&folder.join(MARKER), marker.to_string().as_bytes()).map_err(cannot("write into"))?;
     log.say("the environment is ready");
     Ok(())
 }
@@ -123,10 +120,7 @@ const UNREACHABLE: [&str; 10] = [
 fn explain(said: &str, last: String, python: &str) -> PythonError {
     let unreachable = |line: &&str| UNREACHABLE.iter().any(|sign| line.contains(sign));
     let none_found = "No matching distribution found for ";
-    let missing = said
-        .lines()
-        .rev()
-        .find_map(|line| Some(line.split_once(none_found)?.1.trim()));
+    let missing = said.lines().rev().find_map(|line| Some(line.split_once(none_found)?.1.trim()));
     let wholly_unknown = said.contains("(from versions: none)") || missing.is_none();
     if let Some(line) = said.lines().rev().find(unreachable)
         && wholly_unknown
@@ -135,16 +129,11 @@ fn explain(said: &str, last: String, python: &str) -> PythonError {
         return PythonError::PackagesUnreachable { line };
     }
     if let Some(requirement) = missing {
-        return PythonError::NoSuchPackage {
-            requirement: requirement.to_owned(),
-            python: python.to_owned(),
-        };
+        return PythonError::NoSuchPackage { requirement: requirement.to_owned(), python: python.to_owned() };
     }
     let error = said.lines().rev().find_map(|line| {
         let (_, error) = line.split_once("ERROR: ")?;
         Some(error.trim().to_owned())
     });
-    PythonError::InstallFailed {
-        line: error.unwrap_or(last),
-    }
+    PythonError::InstallFailed { line: error.unwrap_or(last) }
 }

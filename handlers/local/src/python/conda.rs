@@ -68,8 +68,8 @@ const NOT_PYTHON: [&str; 20] = [
 
 /// Reads a conda file. `Err` says what is wrong, in a sentence.
 pub(super) fn read(text: &str) -> Result<Mapped, String> {
-    let file: File = serde_saphyr::from_str(text)
-        .map_err(|error| format!("this is not a conda environment file: {error}"))?;
+    let file: File =
+        serde_saphyr::from_str(text).map_err(|error| format!("this is not a conda environment file: {error}"))?;
     let mut mapped = Mapped::default();
     for dependency in file.dependencies {
         match dependency {
@@ -83,17 +83,15 @@ pub(super) fn read(text: &str) -> Result<Mapped, String> {
 fn conda(spec: &str, mapped: &mut Mapped) -> Result<(), String> {
     let unclear = |why: &str| format!("`{spec}` cannot be mapped to a pip requirement: {why}");
     let plain = spec.rsplit("::").next().unwrap_or(spec).trim();
-    let end = plain
-        .find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)))
-        .unwrap_or(plain.len());
+    let end = plain.find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c))).unwrap_or(plain.len());
     let (name, version) = plain.split_at(end);
     let (name, version) = (name.to_ascii_lowercase(), version.trim());
     if name.is_empty() {
         return Err(unclear("it has no name"));
     }
     if name == "python" {
-        mapped.python = PythonPin::read(version)
-            .map_err(|()| unclear("write the version as python=3.12 or python>=3.10,<3.13"))?;
+        mapped.python =
+            PythonPin::read(version).map_err(|()| unclear("write the version as python=3.12 or python>=3.10,<3.13"))?;
         return Ok(());
     }
     if name == "pip" {
@@ -101,9 +99,8 @@ fn conda(spec: &str, mapped: &mut Mapped) -> Result<(), String> {
     }
     let is_library = name.starts_with('_') || name.starts_with("lib") || name.starts_with("r-");
     if is_library || NOT_PYTHON.contains(&name.as_str()) {
-        let note = format!(
-            "{name} is left out: it is no Python package; if the commands need it, install it on this machine"
-        );
+        let note =
+            format!("{name} is left out: it is no Python package; if the commands need it, install it on this machine");
         mapped.notes.push(note);
         return Ok(());
     }
@@ -117,9 +114,7 @@ fn conda(spec: &str, mapped: &mut Mapped) -> Result<(), String> {
 /// `=1.2` (which conda takes for any 1.2) as `==1.2.*`, `=1.2.3=py311_0` as `==1.2.3`, `>=1,<2` as it is.
 fn pip_version(version: &str) -> Result<String, String> {
     if version.contains(['|', '[', '(']) {
-        return Err(
-            "alternatives and selectors have no counterpart; move it to the `pip:` list".into(),
-        );
+        return Err("alternatives and selectors have no counterpart; move it to the `pip:` list".into());
     }
     if let Some(exact) = version.strip_prefix("==") {
         let exact = exact.split(['=', ' ']).next().unwrap_or_default();
@@ -185,11 +180,7 @@ mod tests {
 
     #[test]
     fn ranges_of_python_are_understood() {
-        let fits = |spec: &str, version: &[u32]| {
-            PythonPin::read(spec)
-                .unwrap()
-                .is_none_or(|pin| pin.fits(version))
-        };
+        let fits = |spec: &str, version: &[u32]| PythonPin::read(spec).unwrap().is_none_or(|pin| pin.fits(version));
         assert!(fits(">=3.10,<3.13", &[3, 12, 4]));
         assert!(!fits(">=3.10,<3.13", &[3, 13, 0]));
         assert!(fits("<=3.11", &[3, 11, 7]));
@@ -203,9 +194,6 @@ mod tests {
         let error = read("dependencies: ['numpy=1.25|1.26']").unwrap_err();
         assert!(error.contains("numpy=1.25|1.26"), "{error}");
         let error = read("just some text").unwrap_err();
-        assert!(
-            error.contains("not a conda environment file"),
-            "{error}"
-        );
+        assert!(error.contains("not a conda environment file"), "{error}");
     }
 }

@@ -16,15 +16,7 @@ print(all(importlib.util.find_spec(module) for module in ('venv', 'ensurepip')))
 print(sys.executable)";
 
 /// Looked for on PATH, in this order.
-const NAMES: [&str; 7] = [
-    "python3",
-    "python",
-    "python3.14",
-    "python3.13",
-    "python3.12",
-    "python3.11",
-    "python3.10",
-];
+const NAMES: [&str; 7] = ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
 
 /// The oldest that is taken.
 const OLDEST: [u32; 2] = [3, 10];
@@ -41,10 +33,7 @@ pub struct Interpreter {
 }
 
 /// The first interpreter that will do: the one of the setting and no other, or else one on PATH.
-pub(super) async fn find(
-    setting: Option<&Path>,
-    pin: Option<&PythonPin>,
-) -> Result<Interpreter, PythonError> {
+pub(super) async fn find(setting: Option<&Path>, pin: Option<&PythonPin>) -> Result<Interpreter, PythonError> {
     let candidates: Vec<PathBuf> = match setting {
         Some(path) => vec![path.to_owned()],
         None => NAMES.iter().map(PathBuf::from).collect(),
@@ -75,10 +64,7 @@ fn nearness(error: &PythonError) -> u8 {
 }
 
 /// None: there is no such thing, or it is no Python.
-async fn probe(
-    candidate: &Path,
-    pin: Option<&PythonPin>,
-) -> Option<Result<Interpreter, PythonError>> {
+async fn probe(candidate: &Path, pin: Option<&PythonPin>) -> Option<Result<Interpreter, PythonError>> {
     let output = tokio::process::Command::new(candidate)
         .args(["-I", "-c", PROBE])
         .stdin(Stdio::null())
@@ -95,27 +81,16 @@ async fn probe(
     }
     if numbers[..2] < OLDEST[..] {
         let path = candidate.to_owned();
-        return Some(Err(PythonError::TooOld {
-            found: version,
-            path,
-        }));
+        return Some(Err(PythonError::TooOld { found: version, path }));
     }
     let (tag, system, has_venv) = (lines.next()?, lines.next()?, lines.next()?);
     let path = PathBuf::from(lines.next()?);
     if let Some(pin) = pin.filter(|pin| !pin.fits(&numbers)) {
-        return Some(Err(PythonError::WrongVersion {
-            wanted: pin.to_string(),
-            found: version,
-            path,
-        }));
+        return Some(Err(PythonError::WrongVersion { wanted: pin.to_string(), found: version, path }));
     }
     if has_venv != "True" {
         return Some(Err(PythonError::NoVenv { path }));
     }
     let platform = format!("{tag} {system}");
-    Some(Ok(Interpreter {
-        path,
-        version,
-        platform,
-    }))
+    Some(Ok(Interpreter { path, version, platform }))
 }

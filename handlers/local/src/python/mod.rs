@@ -9,6 +9,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use async_trait::async_trait;
 use pipeline::names::Digest;
 
 mod build;
@@ -23,8 +24,10 @@ mod tests;
 pub use error::PythonError;
 pub use interpreter::Interpreter;
 
+use crate::deployments::Interpreters;
 use crate::jobs::files;
 use crate::jobs::log::Log;
+use requirements::Requirements;
 
 /// Counted up when what is built from the same file changes.
 const RECIPE: &str = "1";
@@ -66,10 +69,7 @@ impl Environments {
     /// Environments below `folder`; interpreters are looked for on PATH.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self {
-            folder: folder.into(),
-            interpreter: None,
-        }
+        Self { folder: folder.into(), interpreter: None }
     }
 
     /// Takes this interpreter (the setting `TRAINYARD_PYTHON`) and no other.
@@ -95,38 +95,57 @@ impl Environments {
     ///
     /// [`PythonError`] with a sentence; nothing half done is left behind.
     pub async fn get(&self, file: &Path, log: &Path) -> Result<Environment, PythonError> {
-        let requirements = requirements::read(file)?;
+        self.of(&requirements::read(file)?, log).await
+    }
+
+    /// The same for the content of a dependency file. The name tells its kind; it can include no other files.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub async fn get_content(&self, name: &str, content: &[u8], log: &Path) -> Result<Environment, PythonError> {
+        let text = String::from_utf8_lossy(content);
+        self.of(&requirements::read_text(Path::new(name), &text)?, log).await
+    }
+
+    async fn of(&self, requirements: &Requirements, log: &Path) -> Result<Environment, PythonError> {
         let setting = self.interpreter.as_deref();
         let interpreter = interpreter::find(setting, requirements.python.as_ref()).await?;
-        let log = Log::open(log)
-            .map_err(PythonError::io(format!("cannot write {}", log.display())))?;
+        let log = Log::open(log).map_err(PythonError::io(format!("cannot write {}", log.display())))?;
         for note in &requirements.notes {
             log.say(note);
         }
 
-        let environment = Environment {
-            folder: self.folder.join(key(&requirements, &interpreter)),
-        };
+        let environment = Environment { folder: self.folder.join(key(requirements, &interpreter)) };
         if build::is_ready(&environment) {
             return Ok(environment);
         }
-        fs::create_dir_all(&self.folder).map_err(PythonError::io(format!(
-            "cannot make the folder {}",
-            self.folder.display()
-        )))?;
+        fs::create_dir_all(&self.folder)
+            .map_err(PythonError::io(format!("cannot make the folder {}", self.folder.display())))?;
         let lock_file = environment.folder.with_extension("lock");
         let locking = PythonError::io(format!("cannot lock {}", lock_file.display()));
         let _lock = files::lock(&lock_file).await.map_err(locking)?;
         if build::is_ready(&environment) {
             return Ok(environment); // Somebody else was faster.
         }
-        build::build(&environment, &requirements, &interpreter, &log).await?;
+        build::build(&environment, requirements, &interpreter, &log).await?;
         Ok(environment)
     }
 }
 
+#[async_trait]
+impl Interpreters for Environments {
+    async fn python_bin(&self, requirements: &[u8], log: PathBuf) -> Result<PathBuf, String> {
+        // An image holds the file's content, and only conda files have such a line.
+        let is_conda = requirements.split(|&byte| byte == b'\n').any(|line| line.starts_with(b"dependencies:"));
+        let name = if is_conda { "environment.yml" } else { "requirements.txt" };
+        let environment = self.get_content(name, requirements, &log).await;
+        environment.map(|environment| environment.bin()).map_err(|error| error.to_string())
+    }
+}
+
 /// The same requirements on the same Python make the same environment.
-fn key(requirements: &requirements::Requirements, interpreter: &Interpreter) -> String {
+fn key(requirements: &Requirements, interpreter: &Interpreter) -> String {
     let content = [
         RECIPE,
         &interpreter.version,

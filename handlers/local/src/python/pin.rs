@@ -23,11 +23,7 @@ impl PythonPin {
     /// Reads what follows the word `python`. `None`: any version will do. `Err`: it cannot be understood.
     pub(super) fn read(spec: &str) -> Result<Option<Self>, ()> {
         let mut clauses = Vec::new();
-        for clause in spec
-            .split(',')
-            .map(str::trim)
-            .filter(|clause| !clause.is_empty())
-        {
+        for clause in spec.split(',').map(str::trim).filter(|clause| !clause.is_empty()) {
             let (op, rest) = [
                 ("==", Op::Like),
                 ("~=", Op::Like),
@@ -48,10 +44,8 @@ impl PythonPin {
             if version.is_empty() {
                 continue;
             }
-            let numbers = version
-                .split('.')
-                .map(|number| number.parse().map_err(|_| ()))
-                .collect::<Result<Vec<u32>, ()>>()?;
+            let numbers =
+                version.split('.').map(|number| number.parse().map_err(|_| ())).collect::<Result<Vec<u32>, ()>>()?;
             clauses.push((op, numbers));
         }
         let text = format!("python {}", spec.trim());

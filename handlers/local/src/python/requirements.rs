@@ -25,11 +25,15 @@ pub(super) struct Requirements {
 
 /// Reads a pip requirements file or a conda `environment.yml`.
 pub(super) fn read(path: &Path) -> Result<Requirements, PythonError> {
+    read_text(path, &text_of(path)?)
+}
+
+/// The same for a text that is not in a file. Its name tells the kind, and its folder is where others are looked for.
+pub(super) fn read_text(path: &Path, text: &str) -> Result<Requirements, PythonError> {
     let mut requirements = Requirements::default();
-    let text = text_of(path)?;
     let extension = path.extension().unwrap_or_default();
     if extension == "yml" || extension == "yaml" {
-        let mapped = conda::read(&text).map_err(|what| bad(path, what))?;
+        let mapped = conda::read(text).map_err(|what| bad(path, what))?;
         requirements.python = mapped.python;
         requirements.notes = mapped.notes;
         add(path, &mapped.lines.join("\n"), 0, &mut requirements)?;
@@ -37,7 +41,7 @@ pub(super) fn read(path: &Path) -> Result<Requirements, PythonError> {
         let what = "pip requirements and conda files are read, project files are not; write a requirements.txt".into();
         return Err(bad(path, what));
     } else {
-        add(path, &text, 0, &mut requirements)?;
+        add(path, text, 0, &mut requirements)?;
     }
     Ok(requirements)
 }
@@ -73,16 +77,10 @@ fn add(path: &Path, text: &str, depth: usize, to: &mut Requirements) -> Result<(
 
 /// Logical lines without comments, continued ones joined.
 fn plain_lines(text: &str) -> Vec<String> {
-    let joined = text
-        .trim_start_matches('\u{feff}')
-        .replace("\\\r\n", " ")
-        .replace("\\\n", " ");
+    let joined = text.trim_start_matches('\u{feff}').replace("\\\r\n", " ").replace("\\\n", " ");
     let without_comment = |line: &str| {
-        let comment = if line.trim_start().starts_with('#') {
-            Some(0)
-        } else {
-            line.find(" #").or_else(|| line.find("\t#"))
-        };
+        let comment =
+            if line.trim_start().starts_with('#') { Some(0) } else { line.find(" #").or_else(|| line.find("\t#")) };
         line[..comment.unwrap_or(line.len())].trim().to_owned()
     };
     let lines = joined.lines().map(without_comment);
@@ -94,8 +92,7 @@ fn option<'a>(line: &'a str, names: &[&str]) -> Option<&'a str> {
     names.iter().find_map(|name| {
         let rest = line.strip_prefix(name)?;
         let is_short = !name.starts_with("--");
-        (is_short || rest.starts_with(['=', ' ', '\t']))
-            .then(|| rest.trim_start_matches(['=', ' ', '\t']).trim())
+        (is_short || rest.starts_with(['=', ' ', '\t'])).then(|| rest.trim_start_matches(['=', ' ', '\t']).trim())
     })
 }
 
@@ -113,8 +110,7 @@ fn beside(path: &Path, other: &str) -> PathBuf {
 fn text_of(path: &Path) -> Result<String, PythonError> {
     let path = path.to_owned();
     match fs::read(&path) {
-        Ok(bytes) => String::from_utf8(bytes)
-            .map_err(|_| bad(&path, "it is not UTF-8 text".into())),
+        Ok(bytes) => String::from_utf8(bytes).map_err(|_| bad(&path, "it is not UTF-8 text".into())),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => {
             Err(PythonError::NoDependencyFile { path })
         }
@@ -151,11 +147,7 @@ mod tests {
             ("pins.txt", "packaging<30\n"),
         ])
         .unwrap();
-        let lines = [
-            "numpy==2.2.6; python_version < \"3.11\"",
-            "pytest==9.2.0",
-            "ruff    ==0.17.5",
-        ];
+        let lines = ["numpy==2.2.6; python_version < \"3.11\"", "pytest==9.2.0", "ruff    ==0.17.5"];
         assert_eq!(requirements.lines, lines);
         assert_eq!(requirements.constraints, ["packaging<30"]);
     }

@@ -35,10 +35,8 @@ pub fn init_repository(folder: &Path, message: &str) -> Result<CommitId, SourceE
 ///
 /// The folder is no repository, or cannot be read or written.
 pub fn commit_all(folder: &Path, message: &str) -> Result<CommitId, SourceError> {
-    let repository = gix::open(folder).map_err(|error| SourceError::NotARepository {
-        path: folder.to_owned(),
-        why: error.to_string(),
-    })?;
+    let repository = gix::open(folder)
+        .map_err(|error| SourceError::NotARepository { path: folder.to_owned(), why: error.to_string() })?;
     let tree = write_tree(&repository, folder)?;
     let parent = repository.head_commit().ok();
     let parent_tree = parent.as_ref().and_then(|commit| commit.tree_id().ok());
@@ -55,9 +53,7 @@ pub fn commit_all(folder: &Path, message: &str) -> Result<CommitId, SourceError>
     };
     // Without it git would take every file for removed and added again.
     let mut index = repository.index_from_tree(&tree).map_err(broken(folder))?;
-    index
-        .write(gix::index::write::Options::default())
-        .map_err(broken(folder))?;
+    index.write(gix::index::write::Options::default()).map_err(broken(folder))?;
     commit.to_hex().to_string().parse().map_err(broken(folder))
 }
 
@@ -85,11 +81,7 @@ fn write_tree(repository: &gix::Repository, folder: &Path) -> Result<ObjectId, S
         };
         let filename = gix::path::os_string_into_bstring(file.file_name());
         let filename = filename.map_err(broken(&path))?;
-        tree.entries.push(Entry {
-            mode: mode.into(),
-            filename,
-            oid,
-        });
+        tree.entries.push(Entry { mode: mode.into(), filename, oid });
     }
     tree.entries.sort();
     let id = repository.write_object(&tree).map_err(broken(folder))?;
@@ -97,10 +89,7 @@ fn write_tree(repository: &gix::Repository, folder: &Path) -> Result<ObjectId, S
 }
 
 /// None for what git does not keep: empty folders, sockets, devices.
-fn write_entry(
-    repository: &gix::Repository,
-    path: &PathBuf,
-) -> Result<Option<(EntryKind, ObjectId)>, SourceError> {
+fn write_entry(repository: &gix::Repository, path: &PathBuf) -> Result<Option<(EntryKind, ObjectId)>, SourceError> {
     use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::PermissionsExt as _;
 

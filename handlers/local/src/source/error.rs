@@ -43,7 +43,9 @@ pub enum SourceError {
         commit: CommitId,
     },
     /// A link that leads out of the repository.
-    #[error("{path} is a link to {target}, outside of the repository: a snapshot holds only what is in the commit; put the file itself there")]
+    #[error(
+        "{path} is a link to {target}, outside of the repository: a snapshot holds only what is in the commit; put the file itself there"
+    )]
     LinkLeadsOut {
         /// The link.
         path: String,
@@ -51,7 +53,9 @@ pub enum SourceError {
         target: String,
     },
     /// A repository in the repository.
-    #[error("{path} is a submodule, and a snapshot holds only the commit's own files: put them into the repository itself")]
+    #[error(
+        "{path} is a submodule, and a snapshot holds only the commit's own files: put them into the repository itself"
+    )]
     Submodule {
         /// Where it is.
         path: String,

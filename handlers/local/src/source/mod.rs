@@ -11,9 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pipeline::names::{CommitId, Digest, Project};
-use runner::ports::{
-    Artifacts, CommitStatus, Expect, PortError, Result, Revision, Source, Store,
-};
+use runner::ports::{Artifacts, CommitStatus, Expect, PortError, Result, Revision, Source, Store};
 use serde::{Deserialize, Serialize};
 
 mod commit;
@@ -58,10 +56,8 @@ impl LocalSource {
     ///
     /// There is no repository, or the store fails.
     pub async fn register(&self, project: &Project, path: &Path) -> Result<()> {
-        let not_there = |error: std::io::Error| SourceError::NotARepository {
-            path: path.to_owned(),
-            why: error.to_string(),
-        };
+        let not_there =
+            |error: std::io::Error| SourceError::NotARepository { path: path.to_owned(), why: error.to_string() };
         let path = path.canonicalize().map_err(not_there)?;
         let place = open(path.clone(), move |_| Ok(Place { path })).await?;
         let body = serde_json::to_vec(&place).map_err(|e| PortError::permanent(BACKEND, e))?;
@@ -91,11 +87,7 @@ impl LocalSource {
     /// # Errors
     ///
     /// The store fails.
-    pub async fn statuses(
-        &self,
-        project: &Project,
-        commit: &CommitId,
-    ) -> Result<Vec<CommitStatus>> {
+    pub async fn statuses(&self, project: &Project, commit: &CommitId) -> Result<Vec<CommitStatus>> {
         let prefix = format!("statuses/{project}/{commit}/");
         let mut statuses = Vec::new();
         for key in self.store.list(&prefix, None, STATUSES).await? {
@@ -124,9 +116,7 @@ async fn open<T: Send + 'static>(
     read: impl FnOnce(&Repository) -> Result<T, SourceError> + Send + 'static,
 ) -> Result<T> {
     let reading = tokio::task::spawn_blocking(move || read(&Repository::open(&path)?));
-    let read = reading
-        .await
-        .map_err(|error| PortError::transient(BACKEND, error))?;
+    let read = reading.await.map_err(|error| PortError::transient(BACKEND, error))?;
     Ok(read?)
 }
 
@@ -147,42 +137,23 @@ impl Source for LocalSource {
         .await
     }
 
-    async fn read(
-        &self,
-        project: &Project,
-        commit: &CommitId,
-        path: &str,
-    ) -> Result<Option<Vec<u8>>> {
+    async fn read(&self, project: &Project, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>> {
         let (commit, path) = (commit.clone(), path.to_owned());
-        self.read_from(project, move |repository| repository.read(&commit, &path))
-            .await
+        self.read_from(project, move |repository| repository.read(&commit, &path)).await
     }
 
     async fn snapshot(&self, project: &Project, commit: &CommitId) -> Result<Digest> {
         let commit = commit.clone();
-        let tar = self
-            .read_from(project, move |repository| snapshot::tar(repository, &commit))
-            .await?;
+        let tar = self.read_from(project, move |repository| snapshot::tar(repository, &commit)).await?;
         self.artifacts.put(tar).await
     }
 
-    async fn changed(
-        &self,
-        project: &Project,
-        from: Option<&CommitId>,
-        to: &CommitId,
-    ) -> Result<Vec<String>> {
+    async fn changed(&self, project: &Project, from: Option<&CommitId>, to: &CommitId) -> Result<Vec<String>> {
         let (from, to) = (from.cloned(), to.clone());
-        self.read_from(project, move |repository| repository.changed(from.as_ref(), &to))
-            .await
+        self.read_from(project, move |repository| repository.changed(from.as_ref(), &to)).await
     }
 
-    async fn set_status(
-        &self,
-        project: &Project,
-        commit: &CommitId,
-        status: &CommitStatus,
-    ) -> Result<()> {
+    async fn set_status(&self, project: &Project, commit: &CommitId, status: &CommitStatus) -> Result<()> {
         let key = format!("statuses/{project}/{commit}/{}", status.context);
         let body = serde_json::to_vec(status).map_err(|e| PortError::permanent(BACKEND, e))?;
         self.store.put(&key, body, Expect::Anything).await?;

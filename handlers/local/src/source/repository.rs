@@ -33,10 +33,7 @@ impl Repository {
     /// Opens a working tree's or a bare repository. The settings of whoever runs this do not matter.
     pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
         let git = gix::open_opts(path, gix::open::Options::isolated());
-        let git = git.map_err(|error| SourceError::NotARepository {
-            path: path.to_owned(),
-            why: error.to_string(),
-        })?;
+        let git = git.map_err(|error| SourceError::NotARepository { path: path.to_owned(), why: error.to_string() })?;
         let path = path.to_owned();
         Ok(Self { path, git })
     }
@@ -89,10 +86,7 @@ impl Repository {
         ObjectId::from_hex(commit.as_str().as_bytes())
             .ok()
             .and_then(|id| self.git.find_commit(id).ok())
-            .ok_or_else(|| SourceError::UnknownCommit {
-                path: self.path.clone(),
-                commit: commit.clone(),
-            })
+            .ok_or_else(|| SourceError::UnknownCommit { path: self.path.clone(), commit: commit.clone() })
     }
 
     /// All files of a commit.
@@ -120,11 +114,7 @@ impl Repository {
     }
 
     /// One file of a commit.
-    pub(super) fn read(
-        &self,
-        commit: &CommitId,
-        path: &str,
-    ) -> Result<Option<Vec<u8>>, SourceError> {
+    pub(super) fn read(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
         let tree = self.commit(commit)?.tree().map_err(self.broken())?;
         let found = tree.lookup_entry_by_path(path).map_err(self.broken())?;
         match found {
@@ -140,11 +130,7 @@ impl Repository {
     }
 
     /// Paths that differ between two commits, sorted.
-    pub(super) fn changed(
-        &self,
-        from: Option<&CommitId>,
-        to: &CommitId,
-    ) -> Result<Vec<String>, SourceError> {
+    pub(super) fn changed(&self, from: Option<&CommitId>, to: &CommitId) -> Result<Vec<String>, SourceError> {
         let mut before = match from.map(|from| self.entries(from)) {
             None | Some(Err(SourceError::UnknownCommit { .. })) => Entries::new(),
             Some(entries) => entries?,
@@ -173,8 +159,5 @@ impl Repository {
 /// For `map_err`: what git itself says.
 pub(super) fn broken<E: std::fmt::Display>(path: &Path) -> impl FnOnce(E) -> SourceError {
     let path = path.to_owned();
-    move |error| SourceError::Broken {
-        path,
-        what: error.to_string(),
-    }
+    move |error| SourceError::Broken { path, what: error.to_string() }
 }

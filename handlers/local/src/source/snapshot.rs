@@ -34,10 +34,7 @@ pub(super) fn tar(repository: &Repository, commit: &CommitId) -> Result<Vec<u8>,
                 let target = target.as_bstr();
                 let from = on_disk(&name).parent().unwrap_or(Path::new(""));
                 if depth(from, on_disk(target)).is_none() {
-                    return Err(SourceError::LinkLeadsOut {
-                        path: name.to_string(),
-                        target: target.to_string(),
-                    });
+                    return Err(SourceError::LinkLeadsOut { path: name.to_string(), target: target.to_string() });
                 }
                 header.set_entry_type(EntryType::Symlink);
                 header.set_mode(0o777);
@@ -45,9 +42,7 @@ pub(super) fn tar(repository: &Repository, commit: &CommitId) -> Result<Vec<u8>,
                 tar.append_link(&mut header, on_disk(&name), on_disk(target)).map_err(broken)?;
             }
             EntryKind::Commit => {
-                return Err(SourceError::Submodule {
-                    path: name.to_string(),
-                });
+                return Err(SourceError::Submodule { path: name.to_string() });
             }
             // Folders are in the paths of what is in them.
             EntryKind::Tree => {}

@@ -30,10 +30,7 @@ impl fmt::Display for LocalLedger {
 #[async_trait]
 impl Ledger for LocalLedger {
     async fn commit(&self, writes: Vec<Write>, parcels: Vec<Parcel>) -> Result<Vec<String>> {
-        self.broker
-            .commit(writes, parcels)
-            .await
-            .map_err(|error| error.for_port("local ledger"))
+        self.broker.commit(writes, parcels).await.map_err(|error| error.for_port("local ledger"))
     }
 
     fn is_atomic(&self) -> bool {

@@ -42,15 +42,11 @@ impl Store for LocalStore {
         let key = key.to_owned();
         self.database
             .read(move |reading| {
-                let mut select =
-                    reading.prepare("SELECT version, body FROM documents WHERE key = ?1")?;
+                let mut select = reading.prepare("SELECT version, body FROM documents WHERE key = ?1")?;
                 let found = select
                     .query_row([key], |row| {
                         let version: i64 = row.get(0)?;
-                        Ok(Document {
-                            version: version.to_string(),
-                            body: row.get(1)?,
-                        })
+                        Ok(Document { version: version.to_string(), body: row.get(1)? })
                     })
                     .optional()?;
                 Ok(found)
@@ -60,27 +56,13 @@ impl Store for LocalStore {
     }
 
     async fn put(&self, key: &str, body: Vec<u8>, expect: Expect) -> Result<String> {
-        let write = Write {
-            key: key.to_owned(),
-            body: Some(body),
-            expect,
-        };
-        self.database
-            .write(move |change| apply(change, &write))
-            .await
-            .map_err(port_error)
+        let write = Write { key: key.to_owned(), body: Some(body), expect };
+        self.database.write(move |change| apply(change, &write)).await.map_err(port_error)
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
-        let write = Write {
-            key: key.to_owned(),
-            body: None,
-            expect: Expect::Anything,
-        };
-        self.database
-            .write(move |change| apply(change, &write).map(drop))
-            .await
-            .map_err(port_error)
+        let write = Write { key: key.to_owned(), body: None, expect: Expect::Anything };
+        self.database.write(move |change| apply(change, &write).map(drop)).await.map_err(port_error)
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<String>> {
@@ -94,12 +76,9 @@ impl Store for LocalStore {
                 let mut keys = Vec::new();
                 // Two statements, so that each is one walk along the index.
                 let mut select = match &until {
-                    Some(_) => reading.prepare(
-                        "SELECT key FROM documents WHERE key >= ?1 AND key < ?3 ORDER BY key LIMIT ?2",
-                    )?,
-                    None => reading.prepare(
-                        "SELECT key FROM documents WHERE key >= ?1 ORDER BY key LIMIT ?2",
-                    )?,
+                    Some(_) => reading
+                        .prepare("SELECT key FROM documents WHERE key >= ?1 AND key < ?3 ORDER BY key LIMIT ?2")?,
+                    None => reading.prepare("SELECT key FROM documents WHERE key >= ?1 ORDER BY key LIMIT ?2")?,
                 };
                 let mut rows = match &until {
                     Some(until) => select.query((&from, limit, until))?,
@@ -133,10 +112,9 @@ pub(crate) fn apply(change: &Change<'_>, write: &Write) -> Result<String, Databa
             "UPDATE documents SET version = ?2, body = ?3 WHERE key = ?1 AND version = ?4",
             (key, version, body, parsed(expected)),
         )?,
-        (None, Expect::Version(expected)) => change.execute(
-            "DELETE FROM documents WHERE key = ?1 AND version = ?2",
-            (key, parsed(expected)),
-        )?,
+        (None, Expect::Version(expected)) => {
+            change.execute("DELETE FROM documents WHERE key = ?1 AND version = ?2", (key, parsed(expected)))?
+        }
         (None, Expect::Anything) => {
             change.execute("DELETE FROM documents WHERE key = ?1", [key])?;
             1

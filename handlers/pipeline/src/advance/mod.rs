@@ -49,7 +49,7 @@ pub fn start(run: &mut Run, now: Timestamp) {
         by: Some(run.requested_by.clone()),
     });
     match run.plan.first().cloned() {
-        Some(first) => request(run, &first),
+        Some(first) => request(run, &first, 1),
         None => finish(run, &cause, None, Outcome::Skipped, vec!["it has no steps".into()], None, now),
     }
 }
@@ -58,22 +58,24 @@ pub fn start(run: &mut Run, now: Timestamp) {
 fn tell(run: &mut Run, message: &Message, now: Timestamp) -> bool {
     let key = &message.step;
     if run.ended.is_some() {
-        return ignore(run, message, "the run has ended", now);
+        give_back(run, message);
+        return ignore(run, message, "the run has ended", now) || !run.pending.is_empty();
     }
     if !run.plan.contains(key) {
         return ignore(run, message, "the run has no such step", now);
     }
     let is_request = message.event == Event::Requested;
-    let fresh = StepRecord {
-        progress: Progress::NotStarted,
-        attempt: message.attempt,
-        started_at: now,
-        ended_at: None,
-        because: Vec::new(),
-    };
-    let record = run.steps.get(key).cloned().unwrap_or_else(|| fresh.clone());
+    let record = run.steps.get(key).cloned().unwrap_or_else(|| not_begun(message.attempt, now));
     if message.attempt < record.attempt {
         return ignore(run, message, "it is about an older try", now);
+    }
+    if let (Event::DeadlinePassed, Progress::Waiting(wait)) = (&message.event, &record.progress)
+        && now < wait.deadline
+    {
+        return ignore(run, message, "it is about an earlier wait", now);
+    }
+    if is_request && is_at(run).as_ref() != Some(key) {
+        return ignore(run, message, "it is not this step's turn", now);
     }
     if record.progress == Progress::NotStarted && !is_request {
         if matches!(message.event, Event::PollDue | Event::DeadlinePassed | Event::ApprovalAnswered { .. }) {
@@ -111,6 +113,21 @@ fn tell(run: &mut Run, message: &Message, now: Timestamp) -> bool {
         }
         None => ignore(run, message, "it changes nothing: it came late, twice or is about something else", now),
     }
+}
+
+/// The step was asked to begin, and has not yet.
+fn not_begun(attempt: u32, now: Timestamp) -> StepRecord {
+    StepRecord { progress: Progress::NotStarted, attempt, started_at: now, ended_at: None, because: Vec::new() }
+}
+
+/// An environment that is granted to a run that has ended: the question was on its way, and nobody else would pass the
+/// environment on.
+fn give_back(run: &mut Run, message: &Message) {
+    let (Event::EnvironmentGranted { .. }, Some(environment)) = (&message.event, &message.step.environment) else {
+        return;
+    };
+    let leave = Effect::TellEnvironment { environment: environment.clone(), event: EnvironmentEvent::Leave };
+    push_effects(run, &message.id, Some(&message.step), message.attempt, vec![leave]);
 }
 
 /// Puts a decision into the run.
@@ -151,7 +168,7 @@ fn apply(run: &mut Run, message: &Message, mut record: StepRecord, decision: Dec
     match decision.then {
         Then::Stay => {}
         Then::Next => match run.after(&key).cloned() {
-            Some(next) => request(run, &next),
+            Some(next) => request(run, &next, 1),
             None => {
                 let outcome = if run.plan.iter().any(|key| matches!(key.step, Step::Deploy | Step::Rollback)) {
                     Outcome::Released
@@ -168,7 +185,8 @@ fn apply(run: &mut Run, message: &Message, mut record: StepRecord, decision: Dec
                 let at = run.plan.iter().position(|planned| *planned == key).unwrap_or(run.plan.len() - 1);
                 run.plan.insert(at + 1, rollback.clone());
             }
-            request(run, &rollback);
+            // It belongs to the try that failed: an earlier try may have had a rollback of its own.
+            request(run, &rollback, attempt);
         }
         Then::End { outcome, advice } => {
             finish(run, &message.id, Some(key), outcome, decision.because, advice, now);
@@ -187,8 +205,8 @@ fn replay(run: &mut Run, key: &StepKey, now: Timestamp) {
 }
 
 /// Asks a step to begin. The id is the step's and the try's own: asking twice is asking once.
-fn request(run: &mut Run, key: &StepKey) {
-    let attempt = run.step(key).map_or(1, |record| record.attempt);
+fn request(run: &mut Run, key: &StepKey, least_attempt: u32) {
+    let attempt = run.step(key).map_or(least_attempt, |record| record.attempt);
     let id = format!("{}/{key}/{attempt}", run.id);
     let message = Message { id, run: run.id.clone(), step: key.clone(), attempt, event: Event::Requested };
     run.outbox.push(Letter { deliver_at: None, message });
@@ -265,9 +283,9 @@ fn cancel(run: &mut Run, message: &Message, by: &str, reason: Option<&str>, now:
     }
     let said = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     let because = format!("{by} canceled it{said}");
-    let at = run.waiting().map(|(key, _, _)| key.clone());
+    let at = is_at(run);
     note(run, message, at.as_ref(), vec![because.clone()], now);
-    if let Some(key) = at.as_ref().filter(|key| key.step == Step::Rollback) {
+    if let Some(key) = at.as_ref().filter(|key| key.step == Step::Rollback && !is_free(run)) {
         let entry = run.journal.last_mut().expect("the entry was just written");
         entry.because.push(format!("the rollback of {key} goes on: it must not be left half done"));
         return true;
@@ -276,7 +294,7 @@ fn cancel(run: &mut Run, message: &Message, by: &str, reason: Option<&str>, now:
         let environment = key.environment.clone().expect("a smoke test belongs to a stage");
         let stage = run.stage(&environment);
         if run.manifest.rolls_back(&environment) && stage.is_some_and(|stage| stage.held && stage.last_good.is_some()) {
-            let record = run.steps[key].clone();
+            let record = run.step(key).cloned().unwrap_or_else(|| not_begun(1, now));
             let decision = Decision::to(Progress::Canceled).because(because).roll_back();
             let message = Message { id: format!("{}/cancel", message.id), step: key.clone(), ..message.clone() };
             apply(run, &message, record, decision, now);
@@ -293,6 +311,13 @@ fn cancel(run: &mut Run, message: &Message, by: &str, reason: Option<&str>, now:
     }
     finish(run, &message.id, at, Outcome::Canceled, vec![because], None, now);
     true
+}
+
+/// The step that waits, or else the one that was asked to begin and has not yet.
+fn is_at(run: &Run) -> Option<StepKey> {
+    let has_begun = |key: &StepKey| run.step(key).is_some_and(|record| record.progress != Progress::NotStarted);
+    let waiting = run.waiting().map(|(key, _, _)| key);
+    waiting.or_else(|| run.plan.iter().find(|key| !has_begun(key))).cloned()
 }
 
 /// A newer change takes this one's place, but never while an environment is half changed.
@@ -345,7 +370,10 @@ fn retry(run: &mut Run, message: &Message, by: &str, now: Timestamp) -> bool {
         Err(because) => return ignore(run, message, &because, now),
     };
     note(run, message, Some(&from), vec![format!("{by} asked for another try from {from} on")], now);
-    run.ended = None;
+    // The end may have come between a step's being asked and its beginning: asked again, it is another try.
+    if let Some(asked) = run.ended.take().and_then(|ended| ended.step) {
+        run.steps.entry(asked).or_insert_with(|| not_begun(1, now));
+    }
     run.superseded_by = None;
     run.plan.retain(|key| key.step != Step::Rollback || matches!(run.trigger, Trigger::Rollback { .. }));
     let begin = run.plan.iter().position(|planned| *planned == from).unwrap_or_default();
@@ -361,7 +389,7 @@ fn retry(run: &mut Run, message: &Message, by: &str, now: Timestamp) -> bool {
         }
     }
     run.steps.retain(|key, _| run.plan.contains(key));
-    request(run, &from);
+    request(run, &from, 1);
     true
 }
 
@@ -407,5 +435,11 @@ fn person(event: &Event) -> Option<String> {
     }
 }
 
+#[cfg(test)]
+mod people;
+#[cfg(test)]
+mod promises;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

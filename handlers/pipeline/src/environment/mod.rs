@@ -57,8 +57,8 @@ pub struct Claim {
     pub number: u64,
     /// A person asked for exactly this release.
     pub explicit: bool,
-    /// It wants the release before the one that serves.
-    pub goes_back: bool,
+    /// The image that it brings; None: it wants the release before the one that serves.
+    pub image: Option<Digest>,
     /// Whom to tell.
     pub reply_to: (StepKey, u32),
     /// Since when.
@@ -111,11 +111,11 @@ impl Environment {
                     run: run.clone(),
                     number: *number,
                     explicit: *explicit,
-                    goes_back: image.is_none(),
+                    image: image.clone(),
                     reply_to: reply_to.clone(),
                     since: now,
                 };
-                Some(self.acquire(claim, image.as_ref()))
+                Some(self.acquire(claim))
             }
             EnvironmentEvent::Deployed { release } => {
                 if self.is_held_by(run) && self.current.as_ref() != Some(&**release) {
@@ -156,22 +156,15 @@ impl Environment {
         }
     }
 
-    fn acquire(&mut self, claim: Claim, image: Option<&Digest>) -> Event {
+    fn acquire(&mut self, claim: Claim) -> Event {
         if self.is_held_by(&claim.run) {
             let granted = self.granted(&claim);
             self.holder = Some(claim);
             return granted;
         }
         if let Some(refusal) = self.refuse(&claim) {
+            self.queue.retain(|queued| queued.run != claim.run);
             return refusal;
-        }
-        if let Some(image) = image.filter(|image| !claim.explicit && self.quarantine.contains(image)) {
-            let reason = format!(
-                "image {} failed in {} before and is in quarantine; a person can bring it back with `trainyard retry`",
-                image.short(),
-                self.name
-            );
-            return Event::EnvironmentRefused { reason, superseded: false };
         }
         if let Some(holder) = self.holder.as_ref().map(|holder| holder.run.clone()) {
             if let Some(known) = self.queue.iter_mut().find(|queued| queued.run == claim.run) {
@@ -187,16 +180,28 @@ impl Environment {
         granted
     }
 
-    /// An older run never overwrites a newer one's release, unless a person asks for exactly that.
+    /// An older run never overwrites a newer one's release, and what failed here does not come back, unless a person asks
+    /// for exactly that.
     fn refuse(&self, claim: &Claim) -> Option<Event> {
-        let current = self.current.as_ref().filter(|current| current.number > claim.number && !claim.explicit)?;
-        let reason = format!("run {} is newer and already serves in {}", current.number, self.name);
-        Some(Event::EnvironmentRefused { reason, superseded: true })
+        if claim.explicit {
+            return None;
+        }
+        if let Some(current) = self.current.as_ref().filter(|current| current.number > claim.number) {
+            let reason = format!("run {} is newer and already serves in {}", current.number, self.name);
+            return Some(Event::EnvironmentRefused { reason, superseded: true });
+        }
+        let image = claim.image.as_ref().filter(|image| self.quarantine.contains(image))?;
+        let reason = format!(
+            "image {} failed in {} before and is in quarantine; a person can bring it back with `trainyard retry`",
+            image.short(),
+            self.name
+        );
+        Some(Event::EnvironmentRefused { reason, superseded: false })
     }
 
     fn granted(&self, claim: &Claim) -> Event {
         let serves = |good: &&Release| self.current.as_ref().is_some_and(|now| now.deployment == good.deployment);
-        let last_good = self.good.iter().find(|good| !(claim.goes_back && serves(good))).cloned();
+        let last_good = self.good.iter().find(|good| !(claim.image.is_none() && serves(good))).cloned();
         Event::EnvironmentGranted { current: self.current.clone(), last_good }
     }
 

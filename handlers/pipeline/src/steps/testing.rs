@@ -1,22 +1,20 @@
 //! What the tests of this crate share: one project, the numbers of its model, and a way to tell a step its news.
 //!
-//! A [`Scene`] is one step of one run; a [`Delivery`] is a whole run beside real environments, whose outside world is
-//! the test.
+//! A [`Scene`] is one step of one run. For whole runs there is `Delivery`, beside the tests of `advance`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::decision::{Context, Decision};
 use crate::effect::Effect;
-use crate::environment::Environment;
-use crate::event::{Answer, EnvironmentEvent, Event, JobOutputs, JobResult, Message, StepKey, Verdict};
+use crate::event::{Answer, EnvironmentEvent, Event, JobOutputs, JobResult, StepKey, Verdict};
 use crate::manifest::Manifest;
 use crate::names::{Digest, EnvironmentName, RunId};
 use crate::plan::plan;
 use crate::release::{Limits, Model, Release};
-use crate::run::{Facts, Letter, On, Progress, Run, SCHEMA, StepRecord, Trigger, Wait};
-use crate::{advance, start, steps};
+use crate::run::{Facts, On, Progress, Run, SCHEMA, StepRecord, Trigger, Wait};
+use crate::steps;
 
 /// The mean squared error of the diabetes model with alpha 0.4, 0.45 and 0.5: smaller is better.
 pub(crate) const MSE_04: f64 = 3295.741064355809;
@@ -113,157 +111,6 @@ impl Scene {
     /// What the step waits for.
     pub(crate) fn wait(&self) -> &Wait {
         wait(&self.progress)
-    }
-}
-
-/// A run beside real environments. Whoever calls plays the platforms and the people.
-#[derive(Debug, Clone)]
-pub(crate) struct Delivery {
-    pub(crate) run: Run,
-    pub(crate) environments: BTreeMap<EnvironmentName, Environment>,
-    pub(crate) now: Timestamp,
-    /// Everything that was done in the world, in order.
-    pub(crate) done: Vec<Effect>,
-    /// Everything that was sent and is to arrive at once, in order.
-    pub(crate) sent: Vec<Message>,
-    inbox: VecDeque<Message>,
-    news: u32,
-}
-
-impl Delivery {
-    /// A run that was just started; its first step has not been told yet.
-    pub(crate) fn new(run: Run) -> Self {
-        let environments = run.manifest.environments.iter().map(|(name, _)| name);
-        let environments =
-            environments.map(|name| (name.clone(), Environment::new(run.project.clone(), name.clone()))).collect();
-        let (now, inbox) = (noon(), VecDeque::new());
-        let mut delivery = Self { run, environments, now, done: Vec::new(), sent: Vec::new(), inbox, news: 0 };
-        start(&mut delivery.run, now);
-        delivery.collect();
-        delivery
-    }
-
-    /// A run that has gone well so far and waits in this step.
-    pub(crate) fn at(step: &str) -> Self {
-        Self::new(run()).until(step)
-    }
-
-    /// Goes on well until the step waits.
-    pub(crate) fn until(mut self, step: &str) -> Self {
-        self.deliver();
-        for _ in 0..50 {
-            if self.waiting() == step {
-                return self;
-            }
-            assert!(self.goes_well(), "{step} is never reached: {:?}", self.run.ended);
-        }
-        panic!("{step} is never reached");
-    }
-
-    /// Goes on well to the end.
-    pub(crate) fn to_the_end(mut self) -> Self {
-        self.deliver();
-        while self.goes_well() {}
-        self
-    }
-
-    /// One step on, as it should be. Answers whether there was anything to wait for.
-    pub(crate) fn goes_well(&mut self) -> bool {
-        let Some((key, _, wait)) = self.run.waiting() else { return false };
-        let (step, on) = (key.to_string(), wait.on.clone());
-        let event = match on {
-            On::Start => Event::RetryRequested { by: "berta".into() },
-            On::Environment { .. } => Event::PollDue,
-            on => right_answer(&step, &on, self.champion()),
-        };
-        self.hears(&step, event);
-        true
-    }
-
-    /// Tells a step something, and all that follows from it at once.
-    pub(crate) fn hears(&mut self, step: &str, event: Event) -> bool {
-        self.news += 1;
-        let key = key(step);
-        let attempt = self.run.step(&key).map_or(1, |record| record.attempt);
-        let id = format!("news-{}", self.news);
-        self.takes(Message { id, run: self.run.id.clone(), step: key, attempt, event })
-    }
-
-    /// Hands in a message, and all that follows from it at once.
-    pub(crate) fn takes(&mut self, message: Message) -> bool {
-        let changed = advance(&mut self.run, &message, self.now);
-        self.collect();
-        self.deliver();
-        changed
-    }
-
-    /// Delivers what was sent and has not arrived yet.
-    pub(crate) fn deliver(&mut self) {
-        while let Some(message) = self.inbox.pop_front() {
-            advance(&mut self.run, &message, self.now);
-            self.collect();
-        }
-    }
-
-    /// Performs and sends what was decided, but delivers nothing: a person may come in between.
-    pub(crate) fn takes_alone(&mut self, step: &str, event: Event) -> bool {
-        self.news += 1;
-        let key = key(step);
-        let attempt = self.run.step(&key).map_or(1, |record| record.attempt);
-        let message = Message { id: format!("news-{}", self.news), run: self.run.id.clone(), step: key, attempt, event };
-        let changed = advance(&mut self.run, &message, self.now);
-        self.collect();
-        changed
-    }
-
-    /// The step that waits; empty: none does.
-    pub(crate) fn waiting(&self) -> String {
-        self.run.waiting().map(|(key, _, _)| key.to_string()).unwrap_or_default()
-    }
-
-    /// How the run ended, in a word; empty: it has not.
-    pub(crate) fn outcome(&self) -> &str {
-        self.run.ended.as_ref().map_or("", |ended| ended.outcome.word())
-    }
-
-    /// The environment's document.
-    pub(crate) fn environment(&self, name: &str) -> &Environment {
-        &self.environments[&environment(name)]
-    }
-
-    /// The same beside an environment with a past.
-    pub(crate) fn beside(mut self, environment: Environment) -> Self {
-        self.environments.insert(environment.name.clone(), environment);
-        self
-    }
-
-    fn champion(&self) -> Option<Release> {
-        self.environments.get(self.run.manifest.production()?)?.champion().cloned()
-    }
-
-    fn collect(&mut self) {
-        while !self.run.pending.is_empty() {
-            let pending = self.run.pending.remove(0);
-            self.done.push(pending.effect.clone());
-            let Effect::TellEnvironment { environment, event } = &pending.effect else { continue };
-            let environment = self.environments.get_mut(environment).expect("it is in the manifest");
-            let Some(event) = environment.take(&self.run.id, event, &pending.id, self.now) else { continue };
-            let (id, step, attempt) = (pending.id, pending.step, pending.attempt);
-            advance(&mut self.run, &Message { id, run: self.run.id.clone(), step, attempt, event }, self.now);
-        }
-        for letter in std::mem::take(&mut self.run.outbox) {
-            if letter.deliver_at.is_none() {
-                self.sent.push(letter.message.clone());
-                self.inbox.push_back(letter.message);
-            }
-        }
-        for environment in self.environments.values_mut() {
-            let id = &self.run.id;
-            let (ours, others): (Vec<Letter>, _) =
-                std::mem::take(&mut environment.outbox).into_iter().partition(|letter| letter.message.run == *id);
-            environment.outbox = others;
-            self.inbox.extend(ours.into_iter().map(|letter| letter.message));
-        }
     }
 }
 

@@ -6,6 +6,9 @@ use crate::ports::{Artifacts, CommitStatus, PortError, Revision, Source, StatusS
 
 use super::fresh;
 
+/// Makes a commit of these paths and contents.
+pub type Commit<'a> = &'a (dyn Fn(&[(&str, &str)]) -> CommitId + Send + Sync);
+
 /// A project whose repository the promises may add commits to.
 #[expect(missing_debug_implementations, reason = "it lends a function")]
 pub struct Example<'a> {
@@ -18,7 +21,7 @@ pub struct Example<'a> {
     /// A branch of that project, which `commit` moves.
     pub branch: Branch,
     /// Makes a commit of exactly these files, on top of what there is.
-    pub commit: &'a (dyn Fn(&[(&str, &str)]) -> CommitId + Send + Sync),
+    pub commit: Commit<'a>,
 }
 
 /// All promises of sources, one after the other.
@@ -56,9 +59,7 @@ pub async fn what_the_repository_does_not_have_is_an_error_that_names_it(example
     let no_commit = source.resolve(project, &Revision::Commit(absent.clone())).await.unwrap_err();
     let no_snapshot = source.snapshot(project, &absent).await.unwrap_err();
 
-    for (error, name) in
-        [(no_branch, branch.as_str()), (no_commit, absent.as_str()), (no_snapshot, absent.as_str())]
-    {
+    for (error, name) in [(no_branch, branch.as_str()), (no_commit, absent.as_str()), (no_snapshot, absent.as_str())] {
         assert!(matches!(error, PortError::Permanent { .. }), "{error}");
         assert!(error.to_string().contains(name), "{error}");
     }
@@ -113,8 +114,7 @@ pub async fn a_status_may_be_told_twice(example: &Example<'_>) {
     let Example { source, project, commit, .. } = example;
     let commit = commit(&[("a.txt", &fresh("status"))]);
     for state in [StatusState::Pending, StatusState::Pending, StatusState::Succeeded] {
-        let status =
-            CommitStatus { context: "trainyard/check".into(), state, description: "Lint and tests".into() };
+        let status = CommitStatus { context: "trainyard/check".into(), state, description: "Lint and tests".into() };
         source.set_status(project, &commit, &status).await.unwrap();
     }
 }

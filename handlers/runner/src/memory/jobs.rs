@@ -58,6 +58,9 @@ impl MemoryJobs {
     pub fn finish(&self, name: &JobName, result: JobResult) -> Result<()> {
         let mut jobs = lock(&self.jobs);
         let job = jobs.get_mut(name).ok_or_else(|| absent(format_args!("job {name}; was it submitted?")))?;
+        if job.result.is_none() {
+            job.log.push_str(&last_line(name, &result));
+        }
         let result = job.result.get_or_insert(result).clone();
         let reply_to = job.spec.reply_to.clone();
         drop(jobs);
@@ -144,9 +147,17 @@ impl JobPlatform for MemoryJobs {
         let faults = &self.world.faults;
         faults.around("jobs.logs", job.as_str(), || {
             let jobs = lock(&self.jobs);
-            let job = jobs.get(job).ok_or_else(|| absent(format_args!("job {job}")))?;
-            Ok(chunk(&job.log, from, job.result.is_some()))
+            let log = jobs.get(job).map(|job| chunk(&job.log, from, job.result.is_some()));
+            Ok(log.unwrap_or_default())
         })
+    }
+}
+
+fn last_line(name: &JobName, result: &JobResult) -> String {
+    match result {
+        JobResult::Completed(_) => format!("{name} completed\n"),
+        JobResult::Failed { reason, .. } => format!("{name} failed: {reason}\n"),
+        JobResult::Canceled => format!("{name} was canceled\n"),
     }
 }
 

@@ -16,6 +16,7 @@ mod images;
 mod jobs;
 mod ledger;
 mod models;
+pub mod promises;
 mod queue;
 mod receiver;
 mod source;
@@ -24,8 +25,6 @@ mod tally;
 mod tar;
 mod world;
 
-#[cfg(test)]
-mod conformance;
 #[cfg(test)]
 mod tests;
 

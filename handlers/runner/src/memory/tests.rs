@@ -8,8 +8,31 @@ use pipeline::effect::{JobSpec, ReplyTo};
 use pipeline::event::{Event, JobOutputs, JobResult, Message, Step, StepKey};
 use pipeline::names::{Branch, Digest, Project};
 
-use super::{Fault, Faults, JobPlan, Machine};
+use super::{Fault, Faults, JobPlan, Machine, promises};
 use crate::ports::{Clock, Expect, JobStatus, Parcel, PortError, Revision, Write};
+
+macro_rules! promises {
+    ($($test:ident: $port:ident),* $(,)?) => {$(
+        #[tokio::test]
+        async fn $test() {
+            for machine in [Machine::new(), Machine::save_then_send()] {
+                promises::$port(&machine, &machine.ports()).await;
+            }
+        }
+    )*};
+}
+
+promises!(
+    the_store_keeps_its_promises: store,
+    the_bus_keeps_its_promises: bus,
+    the_ledger_keeps_its_promises: ledger,
+    artifacts_keep_their_promises: artifacts,
+    the_source_keeps_its_promises: source,
+    the_job_platform_keeps_its_promises: jobs,
+    the_model_registry_keeps_its_promises: models,
+    images_keep_their_promises: images,
+    deployments_keep_their_promises: deployments,
+);
 
 #[test]
 fn a_crash_before_a_call_leaves_the_world_as_it_was_and_kills_all_later_calls() {

@@ -82,6 +82,29 @@ impl Client {
         self.send(request).await.map(drop)
     }
 
+    /// Holds a connection of its own until the handler closes it, or is not there any more.
+    pub async fn until_closed(&self) {
+        let Ok(stream) = TcpStream::connect(self.address).await else {
+            return;
+        };
+        let Ok((mut sender, connection)) = handshake(TokioIo::new(stream)).await else {
+            return;
+        };
+        let mut request = Request::new(Full::<Bytes>::default());
+        request.headers_mut().insert(HOST, self.host.clone());
+        let hold = async {
+            // A server may close a connection on which nobody asks anything.
+            if let Ok(response) = sender.send_request(request).await {
+                drop(response.into_body().collect().await);
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            _ = connection => {}
+            () = hold => {}
+        }
+    }
+
     async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Response, Failed> {
         loop {
             let (mut sender, is_new) = match self.idle_connection().await {

@@ -1,14 +1,13 @@
 //! What the host starts: which program, with which arguments, where, and in which environment.
 
 use std::collections::VecDeque;
-use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 use uuid::Uuid;
@@ -34,6 +33,8 @@ pub(crate) struct Launch {
 /// A handler's process. Dropping it kills it.
 pub(super) struct Process {
     pub child: Child,
+    /// Its end is how the process hears that the host has gone. Tokio would close it on `wait` were it not taken.
+    _pipe: Option<ChildStdin>,
     last_words: Arc<Mutex<VecDeque<String>>>,
     readers: [JoinHandle<()>; 2],
 }
@@ -97,7 +98,7 @@ impl Launch {
         let stderr = child.stderr.take().map(|stderr| lines(stderr, move |line| on_stderr(line, &keep)));
         let none = || tokio::spawn(std::future::ready(()));
         let readers = [stdout.unwrap_or_else(none), stderr.unwrap_or_else(none)];
-        Ok(Process { child, last_words, readers })
+        Ok(Process { _pipe: child.stdin.take(), child, last_words, readers })
     }
 }
 

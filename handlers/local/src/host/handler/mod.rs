@@ -103,9 +103,7 @@ impl Handler {
         let call = self.client.invoke(entry.path.clone(), id, body);
         let response = match self.timeout {
             None => call.await,
-            Some(timeout) => {
-                tokio::time::timeout(timeout, call).await.map_err(|_| InvokeError::Timeout(timeout))?
-            }
+            Some(timeout) => tokio::time::timeout(timeout, call).await.map_err(|_| InvokeError::Timeout(timeout))?,
         };
         let response = response.map_err(|error| InvokeError::Connection(error.to_string()))?;
         let answer = Answer::read(response.status, response.content_type(), &response.body)?;

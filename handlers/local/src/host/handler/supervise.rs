@@ -20,9 +20,6 @@ use super::{Handler, HandlerState, probe};
 /// A handler that ends with this code wants to be started again.
 const RESTART_ME: i32 = 200;
 
-/// Between two looks at a handler that somebody else starts.
-const ATTACHED_LOOKS: Duration = Duration::from_secs(1);
-
 /// How a process's life went.
 enum End {
     Wanted,
@@ -116,9 +113,9 @@ pub(crate) async fn attend(handler: Arc<Handler>, end: Stop) {
             probe::answered(&handler.client).await;
             info!("The handler on port {} is ready", handler.port());
             handler.set(HandlerState::Ready { pid: None });
-            // Nobody tells when a process that is not ours ends.
+            // A process that is not ours ends unseen, but its connections end with it.
             while handler.client.probe().await.is_ok() {
-                tokio::time::sleep(ATTACHED_LOOKS).await;
+                handler.client.until_closed().await;
             }
             warn!("The handler on port {} does not answer: waiting for it", handler.port());
             handler.set(HandlerState::Starting);

@@ -52,7 +52,10 @@ async fn an_image_holds_the_model_and_what_was_included_and_nothing_else() {
     let files = files_below(&bench.path("unpacked"));
     assert_eq!(files, ["app/model/model.pkl", "app/scoring/requirements.txt", "app/scoring/score.py"]);
     assert_eq!(unpacked.app, bench.path("unpacked/app"));
-    assert_eq!((unpacked.entry.as_str(), unpacked.environment.as_str()), ("scoring/score.py", "scoring/requirements.txt"));
+    assert_eq!(
+        (unpacked.entry.as_str(), unpacked.environment.as_str()),
+        ("scoring/score.py", "scoring/requirements.txt")
+    );
     assert_eq!(fs::read(unpacked.model_dir.join("model.pkl")).unwrap(), b"model");
     assert_eq!(unpacked.labels[oci::ENVIRONMENT], Digest::of(b"joblib==1.6.0").to_string());
     assert_eq!(unpacked.labels[oci::MODEL], "diabetes_regression_model:3");

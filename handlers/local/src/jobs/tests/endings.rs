@@ -26,8 +26,7 @@ async fn the_end_of_a_job_is_told_with_its_metrics_and_files() {
         mkdir "$TRAINYARD_OUTPUTS/plots"; echo plot > "$TRAINYARD_OUTPUTS/plots/a.txt"
         echo "{\"mse\": 1.5, \"run\": ${TRAINYARD_RUN#r}}" > "$TRAINYARD_OUTPUTS/metrics.json"
         echo changed > "$TRAINYARD_DATA"; cat "$TRAINYARD_PARAMETERS"; echo "$LEVEL""#;
-    let script = script.trim_end_matches('"').to_owned() + "\"";
-    let line = format!("sh -c {}", shlex::try_quote(&script).unwrap());
+    let line = format!("sh -c {}", shlex::try_quote(script).unwrap());
     let files = [("data/a.csv", "1,2,3"), ("parameters.json", "{\"alpha\": 0.4}\n")];
     let mut spec = bench.spec("train-r1", &[("train", &line)], &files).await;
     spec.data = Some("data/a.csv".into());
@@ -73,17 +72,12 @@ async fn all_commands_run_even_if_one_is_red() {
 
     let (reason, outputs) = failed(run(&jobs, &spec).await);
 
-    let sentences: Vec<&str> = reason.split("; ").collect();
-    assert_eq!(
-        sentences[0],
-        "lint (sh -c 'echo a.py:1: unused import; exit 1') ended with exit code 1: a.py:1: unused import"
-            .split("; ")
-            .next()
-            .unwrap()
-    );
-    for wanted in
-        ["exit code 1: a.py:1: unused import", "`&&` is for a shell", "no program `no-such-tool`", "not closed"]
-    {
+    for wanted in [
+        "unused import; exit 1') ended with exit code 1: a.py:1: unused import",
+        "`&&` is for a shell",
+        "no program `no-such-tool`",
+        "not closed",
+    ] {
         assert!(reason.contains(wanted), "{reason}");
     }
     assert!(!reason.contains("metrics.json"), "what a red command has not written is no news: {reason}");
@@ -161,7 +155,8 @@ async fn jobs_wait_for_their_turn_and_may_be_canceled_while_they_wait() {
     bench.at_once = 1;
     let jobs = bench.open().await;
     let (order, go) = (bench.file("order"), bench.file("go"));
-    let script = |name| format!("echo {name} >> {}; while [ ! -e {} ]; do sleep 0.02; done", order.display(), go.display());
+    let script =
+        |name| format!("echo {name} >> {}; while [ ! -e {} ]; do sleep 0.02; done", order.display(), go.display());
     let mut specs = Vec::new();
     for name in ["first", "second", "third", "fourth"] {
         specs.push(bench.shell(name, &script(name)).await);
@@ -189,7 +184,9 @@ async fn two_submits_at_the_same_time_are_one_job() {
 
     let (one, two, three) = tokio::join!(jobs.submit(&spec), jobs.submit(&spec), jobs.submit(&spec));
 
-    (one.unwrap(), two.unwrap(), three.unwrap());
+    for submitted in [one, two, three] {
+        submitted.unwrap();
+    }
     completed(end_of(&jobs, &spec.name).await);
     assert_eq!(fs::read_to_string(count).unwrap(), "once\n");
 }
@@ -233,5 +230,9 @@ async fn a_job_of_an_image_runs_in_its_content() {
 
     let log = jobs.logs(&spec.name, 0).await.unwrap().text;
     assert!(log.contains("a modela model"), "{log}");
-    assert!(!bench.job("image").join("app").exists(), "what nobody needs any more is removed");
+    // What nobody needs any more is removed, the snapshot last.
+    while bench.job("image").join("source.tar").exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(!bench.job("image").join("image").exists());
 }

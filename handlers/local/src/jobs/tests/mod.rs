@@ -47,8 +47,8 @@ struct OneImage;
 #[async_trait::async_trait]
 impl UnpackImage for OneImage {
     async fn unpack(&self, _image: &Digest, folder: &Path) -> Result<()> {
-        fs::create_dir(folder.join("model")).unwrap();
-        fs::write(folder.join("model/model.pkl"), "a model").unwrap();
+        fs::create_dir_all(folder.join("app/model")).unwrap();
+        fs::write(folder.join("app/model/model.pkl"), "a model").unwrap();
         Ok(())
     }
 }
@@ -124,6 +124,20 @@ impl Bench {
         let delivery = self.home.broker().receive("train", 1).await.unwrap().remove(0);
         self.home.broker().complete(delivery.lock).unwrap();
         serde_json::from_slice(&delivery.message.body).unwrap()
+    }
+}
+
+/// Supervisors outlive their host, also a test that has failed.
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let jobs = fs::read_dir(self.job("")).into_iter().flatten().flatten();
+        for job in jobs.map(|job| super::folder::JobFolder::at(job.path())) {
+            let is_alive = matches!(super::files::try_lock(&job.lock()), Ok(None));
+            if let (true, Ok(Some(pid))) = (is_alive, job.pid()) {
+                kill(&pid.to_string());
+            }
+            super::process::end_leftovers(&job.outputs());
+        }
     }
 }
 

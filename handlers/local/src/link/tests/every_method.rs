@@ -32,11 +32,11 @@ async fn jobs_are_submitted_and_come_back_with_their_numbers() {
     machine.jobs.say(&job.name, "epoch 1\n");
     machine.jobs.finish(&job.name, result.clone()).unwrap();
 
-    assert_eq!(machine.jobs.submitted(), [job.clone()]);
+    assert_eq!(machine.jobs.submitted(), std::slice::from_ref(&job));
     assert_eq!(jobs.status(&job.name).await, Ok(JobStatus::Finished { result }));
     jobs.cancel(&job.name).await.unwrap();
-    let log = LogChunk { text: "1\n".into(), next: 8, ended: true };
-    assert_eq!(jobs.logs(&job.name, 6).await, Ok(log));
+    let log = LogChunk { text: "train-r1 failed: the script ended with 1\n".into(), next: 49, ended: true };
+    assert_eq!(jobs.logs(&job.name, 8).await, Ok(log));
 }
 
 #[tokio::test]

@@ -24,7 +24,8 @@ pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<De
     let approval = cx.manifest().environment(environment)?.approval.clone().unwrap_or_default();
     match (&record.progress, event) {
         (Progress::NotStarted, Event::Requested) => Some(open(&approval, cx)),
-        (Progress::Waiting(_), Event::ApprovalAnswered { verdict, by, reason }) => {
+        // The sweep that closes the gate may be late; an answer after the deadline is none all the same.
+        (Progress::Waiting(wait), Event::ApprovalAnswered { verdict, by, reason }) if cx.now < wait.deadline => {
             may_answer(cx.run, environment, by, *verdict).ok()?;
             let answer = GateAnswer { by: by.clone(), verdict: *verdict, reason: reason.clone(), at: cx.now };
             answered(&approval, answer, record, cx)

@@ -66,11 +66,13 @@ fn judge(check: &Check, outputs: &JobOutputs, cx: &Context<'_>) -> Decision {
     let covered = outputs.metrics.get(COVERAGE_METRIC).copied();
     let least = check.coverage.min_line;
     let mut decision = match covered {
-        Some(percent) if percent < least => Decision::fail(
+        Some(percent) if percent >= least => {
+            Decision::succeed().because(format!("the tests cover {percent:.1} % of the lines"))
+        }
+        Some(percent) => Decision::fail(
             format!("the tests cover {percent:.1} % of the lines, and at least {least} % are asked for"),
             retry_advice(cx.run, Step::Check),
         ),
-        Some(percent) => Decision::succeed().because(format!("the tests cover {percent:.1} % of the lines")),
         None if has_tests && check.coverage.required => Decision::fail(
             "the tests left no coverage report (coverage.xml), or an empty one",
             "Add `--cov-report=xml` to `check.test`, or set `check.coverage.required: false`.",

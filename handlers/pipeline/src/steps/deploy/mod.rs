@@ -32,9 +32,6 @@ const READY_SECS: u64 = 20 * 60;
 pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<Decision> {
     let environment = cx.environment();
     let failed = |reason: &str| Decision::fail(reason, retry_advice(cx.run, Step::Deploy));
-    if let Event::Refused { reason, .. } = event {
-        return matches!(record.progress, Progress::Waiting(_)).then(|| failed(reason));
-    }
     match (&record.progress, event) {
         (Progress::NotStarted, Event::Requested) => Some(match approve::objection(cx.run, environment, cx.now) {
             Some(objection) => failed(&objection),
@@ -58,8 +55,10 @@ pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<De
                 Some(Decision::to(cx.keep_waiting(record)).perform(acquire(cx)))
             }
             (On::Environment { .. }, Event::DeadlinePassed) => {
-                Some(failed(&format!("its turn in {environment} did not come within a week")))
+                Some(failed(&format!("its turn in {environment} did not come within a week")).perform(leave(cx)))
             }
+            (On::Environment { .. }, Event::Refused { reason, .. }) => Some(failed(reason).perform(leave(cx))),
+            (_, Event::Refused { reason, .. }) => Some(failed(reason)),
             (On::Deployment { deployment }, Event::DeploymentReady { deployment: ready, endpoint })
                 if ready == deployment =>
             {
@@ -95,6 +94,11 @@ fn acquire(cx: &Context<'_>) -> Effect {
         reply_to: (cx.key.clone(), cx.attempt),
     };
     Effect::TellEnvironment { environment: cx.environment().clone(), event }
+}
+
+/// Who gives up waiting takes its claim back: an environment given to a run that has ended would be nobody's to pass on.
+pub(super) fn leave(cx: &Context<'_>) -> Effect {
+    Effect::TellEnvironment { environment: cx.environment().clone(), event: EnvironmentEvent::Leave }
 }
 
 fn granted(current: Option<&Release>, last_good: Option<&Release>, cx: &Context<'_>) -> Decision {

@@ -146,7 +146,7 @@ fn sentence(rule: &Rule, new: f64, old: f64, better: bool, release: &Release) ->
     };
     if better {
         format!("{metric} {new:.4} is better than {old:.4} of {champion} ({wish} is better)")
-    } else if (new - old).abs() < f64::EPSILON * old.abs() {
+    } else if (new - old).abs() <= f64::EPSILON * old.abs() {
         format!("{metric} {new:.4} equals that of {champion}, and equal is not better")
     } else if is_better(rule.goal, new, old, 0.0) {
         format!(

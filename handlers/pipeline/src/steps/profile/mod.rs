@@ -48,7 +48,7 @@ fn begin(cx: &Context<'_>) -> Decision {
 }
 
 fn keep(outputs: &JobOutputs, cx: &Context<'_>) -> Decision {
-    let metric = |name: &str| outputs.metrics.get(name).copied().unwrap_or_default();
+    let metric = |name: &str| outputs.metrics.get(name).copied().filter(|value| value.is_finite()).unwrap_or_default();
     let profile = Profile {
         latency_ms_p50: metric("latency_ms_p50"),
         latency_ms_p95: metric("latency_ms_p95"),

@@ -11,6 +11,7 @@ use crate::effect::{DeploymentSpec, Effect};
 use crate::event::{EnvironmentEvent, Event};
 use crate::release::Release;
 use crate::run::{On, Outcome, Progress, StepRecord, Trigger};
+use crate::steps::deploy::leave;
 
 #[cfg(test)]
 mod tests;
@@ -38,7 +39,6 @@ pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<De
                 }
             })
         }
-        (Progress::Waiting(_), Event::Refused { reason, .. }) => Some(lost(reason, cx)),
         (Progress::Waiting(wait), event) => match (&wait.on, event) {
             (On::Environment { .. }, Event::EnvironmentGranted { current, last_good }) => {
                 let held = Fact::Held {
@@ -61,6 +61,11 @@ pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<De
                 Some(Decision::to(cx.keep_waiting(record)).perform(acquire(cx)))
             }
             (On::Environment { .. }, Event::EnvironmentRefused { reason, .. }) => Some(lost(reason, cx)),
+            (On::Environment { .. }, Event::DeadlinePassed) => {
+                Some(lost("its turn did not come within an hour", cx).perform(leave(cx)))
+            }
+            (On::Environment { .. }, Event::Refused { reason, .. }) => Some(lost(reason, cx).perform(leave(cx))),
+            (_, Event::Refused { reason, .. }) => Some(lost(reason, cx)),
             (On::Deployment { deployment }, Event::DeploymentReady { deployment: ready, endpoint })
                 if ready == deployment =>
             {

@@ -67,7 +67,8 @@ fn call(round: u32, cx: &Context<'_>) -> Option<Effect> {
 
 fn judge(smoke: &[Smoke], round: u32, answers: &[Answer], record: &StepRecord, cx: &Context<'_>) -> Decision {
     let mut unreachable = None;
-    let mut wrong = None;
+    let mut wrong = (answers.len() != smoke.len())
+        .then(|| format!("{} answers came back to {} payloads", answers.len(), smoke.len()));
     for (smoke, answer) in smoke.iter().zip(answers) {
         match answer {
             Answer::Unreachable { reason } => unreachable = Some(reason.clone()),

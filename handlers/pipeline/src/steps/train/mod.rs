@@ -65,6 +65,8 @@ fn keep(train: &Train, job: &JobName, outputs: &JobOutputs) -> Decision {
         );
     };
     let numbers: Vec<_> = outputs.metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+    // NaN and infinity cannot be compared, and JSON cannot keep them: an evaluation that needs them finds them missing.
+    let finite = outputs.metrics.iter().filter(|(_, value)| value.is_finite());
     let because = if numbers.is_empty() {
         format!("job {job} reported no metrics")
     } else {
@@ -72,7 +74,7 @@ fn keep(train: &Train, job: &JobName, outputs: &JobOutputs) -> Decision {
     };
     Decision::succeed().because(because).learn(Fact::Trained {
         job: job.clone(),
-        metrics: outputs.metrics.clone(),
+        metrics: finite.map(|(name, value)| (name.clone(), *value)).collect(),
         model_file,
         data: outputs.files.get("data").cloned(),
     })

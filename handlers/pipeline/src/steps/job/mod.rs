@@ -113,3 +113,6 @@ pub(super) fn no_source(cx: &Context<'_>) -> Decision {
         "Start the run with `--commit`.".to_owned(),
     )
 }
+
+#[cfg(test)]
+mod tests;

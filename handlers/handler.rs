@@ -1,0 +1,76 @@
+//! The custom handler: what the Functions host starts. It keeps no state; its ports are in its settings.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use cli::{Exit, Failure};
+use runner::Runner;
+use serde::{Deserialize, Serialize};
+
+use crate::functions::{self, App};
+
+/// Where the embedded backends are called: an address on loopback.
+pub const LINK: &str = "TRAINYARD_LINK";
+/// What opens them.
+pub const LINK_TOKEN: &str = "TRAINYARD_LINK_TOKEN";
+
+/// The way to the embedded backends, as a host leaves it in its home for handlers that it did not start.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Link {
+    /// On loopback.
+    pub address: SocketAddr,
+    /// What opens it.
+    pub token: String,
+}
+
+impl Link {
+    /// The file in a home that says so.
+    pub const FILE: &str = "link.json";
+
+    fn of_settings(home: &Path) -> Result<Self, Failure> {
+        if let (Ok(address), Ok(token)) = (std::env::var(LINK), std::env::var(LINK_TOKEN)) {
+            let wrong = |error| Failure::input(format!("{LINK}={address} is not an address: {error}"));
+            return Ok(Self { address: address.parse().map_err(wrong)?, token });
+        }
+        let file = home.join(Self::FILE);
+        let none = |error| {
+            Failure::unreachable(format!("there are no backends to work with: {}: {error}", file.display()))
+                .advice("`trainyard up` starts them and the handler; with `--handler-port` it waits for yours")
+        };
+        let text = fs::read_to_string(&file).map_err(|error| none(error.to_string()))?;
+        serde_json::from_str(&text).map_err(|error| none(error.to_string()))
+    }
+}
+
+/// Serves the functions until the host ends this process.
+pub fn run(home: &Path) -> Result<Exit, Failure> {
+    local::host::watch_parent();
+    log();
+    let link = Link::of_settings(home)?;
+    let port = azure_functions::port_from_environment().map_err(|error| Failure::input(error.to_string()))?;
+    crate::runtime()?.block_on(async {
+        let ports = local::link::connect(link.address, link.token)
+            .await
+            .map_err(|error| Failure::unreachable(error.to_string()))?;
+        let app = App { runner: Arc::new(Runner::new(ports)) };
+        // Bound last: the first answer tells the host that everything is ready.
+        let listener = azure_functions::bind(port)
+            .await
+            .map_err(|error| Failure::unreachable(format!("cannot listen on 127.0.0.1:{port}: {error}")))?;
+        functions::router(&app)
+            .serve(listener)
+            .await
+            .map_err(|error| Failure::unreachable(format!("the handler cannot serve: {error}")))?;
+        // A handler that ends with 0 is never started again.
+        Err(Failure::unreachable("the handler ended without being asked to"))
+    })
+}
+
+/// Logs go to stdout, a line of JSON each: the host takes lines on stderr for errors.
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TRAINYARD_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stdout).init();
+}
