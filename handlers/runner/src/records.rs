@@ -55,7 +55,7 @@ impl Records {
         let parcels = letters.iter().map(parcel).collect();
         let is_over = send && run.ended.is_some() && run.pending.is_empty();
         // Without one transaction for both, the document says what is to be sent until it surely was.
-        if !is_atomic {
+        if send && !is_atomic {
             run.outbox = letters;
         }
         let key = keys::run(&run.id);

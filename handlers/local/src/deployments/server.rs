@@ -60,7 +60,7 @@ impl Server {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let identity = Uuid::new_v4().to_string();
         let settings = self.folder.join("gunicorn.conf.py");
-        fs::write(&settings, gunicorn_settings(port))?;
+        fs::write(&settings, GUNICORN_SETTINGS)?;
         let said_from = append(&self.log)?.metadata()?.len();
 
         let program = self.python_bin.join(PROGRAM);
@@ -150,17 +150,18 @@ pub fn last_words(log: &Path, from: u64) -> Option<String> {
     Some(line.chars().take(400).collect())
 }
 
-fn gunicorn_settings(port: u16) -> String {
-    format!(
-        r#"# Written by Trainyard at each start.
+/// The same at each start: Python keeps a translation of it, and takes the old one for a file that changes twice in a
+/// second. What differs is in the environment.
+const GUNICORN_SETTINGS: &str = r#"# Written by Trainyard.
 import logging
+import os
 
 control_socket_disable = True
 
 
 def on_starting(server):
     # The command line, which the inference server writes, goes before settings, but not before this hook.
-    server.cfg.set("bind", "127.0.0.1:{port}")
+    server.cfg.set("bind", "127.0.0.1:" + os.environ["SERVER_PORT"])
     server.cfg.set("accesslog", None)
 
 
@@ -169,9 +170,7 @@ def post_worker_init(worker):
     logging.getLogger("azmlinfsrv").addFilter(
         lambda line: line.module != "routes" or line.levelno > logging.INFO
     )
-"#
-    )
-}
+"#;
 
 fn quoted(path: &Path) -> io::Result<String> {
     let path = path.to_str().ok_or_else(|| io::Error::other("the home's path is not UTF-8"))?;
