@@ -7,14 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cli::{Exit, Failure, Started, UpOptions};
-use local::home::{Home, HomeError};
+use local::home::{Holder, Home, HomeError};
 
 use crate::up;
 
 /// The host's log in its home.
 const LOG: &str = "host.log";
-/// The file in a home that says where its host listens.
-const PORT: &str = "host.port";
 /// A host that is not up by then has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks whether it is up. Its start is a matter of tens of milliseconds.
@@ -22,48 +20,61 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// Starts a host on a home, or finds the one that works there.
 pub fn start(options: &UpOptions) -> Result<Started, Failure> {
-    match Home::peek(&options.home) {
-        Ok(glance) if glance.holder.is_some() => {
-            let port = read_port(&options.home).unwrap_or(options.port);
-            return wait(None, options, port).map(|()| Started { port, already: true });
+    let since = Instant::now();
+    // One that works there is taken as it is. One that is just stopping is waited for, and then there is none.
+    while let Some(holder) = holder(&options.home)? {
+        if let Some(port) = up::read_port(&options.home).filter(|&port| answers(port)) {
+            return Ok(Started { port, already: true });
         }
-        // Opened once, so that what is wrong with the folder is said here and not in a log. It is let go at once.
-        Ok(_) | Err(HomeError::Absent(_)) => drop(Home::open(&options.home).map_err(up::home_failure)?),
-        Err(error) => return Err(up::home_failure(error)),
+        if since.elapsed() > PATIENCE {
+            return Err(Failure::unreachable(format!("{holder} has {} and does not answer", options.home.display()))
+                .advice("end that process and try again"));
+        }
+        std::thread::sleep(LOOK);
     }
+    // Opened once, so that what is wrong with the folder is said here and not in a log. It is let go at once.
+    drop(Home::open(&options.home).map_err(up::home_failure)?);
     let file = options.home.join(LOG);
     let log = OpenOptions::new().create(true).append(true).open(&file);
     let log = log.and_then(|log| Ok((log.try_clone()?, log)));
     let (out, err) = log.map_err(|error| Failure::input(format!("cannot write {}: {error}", file.display())))?;
+    let said_from = err.metadata().map_or(0, |log| log.len());
     let program = std::env::current_exe().map_err(|error| Failure::input(error.to_string()))?;
     let mut command = Command::new(program);
     command.arg("up").arg("--home").arg(&options.home).arg("--port").arg(options.port.to_string());
     command.stdin(Stdio::null()).stdout(out).stderr(err);
     // Ctrl+C in this terminal is meant for this command, not for the host.
     command.process_group(0);
-    let child = command.spawn().map_err(|error| Failure::input(format!("cannot start the host: {error}")))?;
-    wait(Some(child), options, options.port)?;
-    fs::write(options.home.join(PORT), options.port.to_string()).map_err(|error| Failure::input(error.to_string()))?;
+    let mut child = command.spawn().map_err(|error| Failure::input(format!("cannot start the host: {error}")))?;
+    wait(&mut child, options, &file, said_from)?;
     Ok(Started { port: options.port, already: false })
 }
 
+/// Who works in a home, if somebody does.
+fn holder(home: &Path) -> Result<Option<Holder>, Failure> {
+    match Home::peek(home) {
+        Ok(glance) => Ok(glance.holder),
+        // An empty folder may become a home; what is wrong with any other is said when it is opened.
+        Err(HomeError::Absent(_) | HomeError::Foreign(_)) => Ok(None),
+        Err(error) => Err(up::home_failure(error)),
+    }
+}
+
 /// Waits until the host answers.
-fn wait(mut child: Option<Child>, options: &UpOptions, port: u16) -> Result<(), Failure> {
-    let log = options.home.join(LOG);
+fn wait(child: &mut Child, options: &UpOptions, log: &Path, said_from: u64) -> Result<(), Failure> {
     let since = Instant::now();
     while since.elapsed() < PATIENCE {
-        if answers(port) {
-            return Ok(());
-        }
-        if let Some(Ok(Some(status))) = child.as_mut().map(Child::try_wait) {
+        if let Ok(Some(status)) = child.try_wait() {
             let exit = if status.code() == Some(Exit::Unreachable as i32) { Failure::unreachable } else { Failure::input };
-            return Err(exit(last_words(&log)));
+            return Err(exit(last_words(log, said_from)));
+        }
+        // Asked in this order: whoever answers on the port of a host that has ended is another.
+        if up::read_port(&options.home) == Some(options.port) && answers(options.port) {
+            return Ok(());
         }
         std::thread::sleep(LOOK);
     }
-    if let Some(child) = &mut child {
-        let _ = child.kill();
-    }
+    let _ = child.kill();
     Err(Failure::unreachable(format!("the host did not come up within a minute; its log is {}", log.display())))
 }
 
@@ -79,15 +90,17 @@ fn answers(port: u16) -> bool {
         && answer.contains("\"Running\"")
 }
 
-/// What a host that ended said last.
-fn last_words(log: &Path) -> String {
-    let text = fs::read_to_string(log).unwrap_or_default();
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let mut last: Vec<&str> = lines.rev().take(3).collect();
-    last.reverse();
-    last.join(" ")
-}
-
-fn read_port(home: &Path) -> Option<u16> {
-    fs::read_to_string(home.join(PORT)).ok()?.trim().parse().ok()
+/// What a host that ended said last: its failure.
+fn last_words(log: &Path, from: u64) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = text.get(usize::try_from(from).unwrap_or_default()..).unwrap_or_default();
+    let text = String::from_utf8_lossy(text);
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let failure = lines.iter().rposition(|line| line.starts_with("error: "));
+    let said = lines[failure.unwrap_or(lines.len().saturating_sub(3))..].join(" ");
+    match said.strip_prefix("error: ") {
+        Some(said) => said.to_owned(),
+        None if said.is_empty() => format!("the host ended and did not say why; its log is {}", log.display()),
+        None => said,
+    }
 }

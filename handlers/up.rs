@@ -7,43 +7,50 @@ use std::path::{Path, PathBuf};
 
 use azure_functions::HostJson;
 use cli::{Exit, Failure, UpOptions};
-use local::home::{Home, HomeError};
+use local::home::{Home, HomeError, Layout};
 use local::host::{HandlerOptions, Host, HostError, HostOptions, Running};
 use local::link;
 use local::machine::{Machine, Settings};
 use local::python::Environments;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
 
 use crate::functions;
 use crate::handler::{LINK, LINK_TOKEN, Link};
 
+/// The file in a home that says where its host listens.
+const PORT: &str = "host.port";
 /// Jobs at a time, unless `TRAINYARD_JOBS` says otherwise.
 const JOBS_AT_ONCE: usize = 2;
 /// The sweep's schedule, unless `SWEEP_SCHEDULE` says otherwise: every minute.
 const SWEEP_SCHEDULE: &str = "0 * * * * *";
 
 /// Runs the host until somebody stops it.
+///
+/// A host that is stopped leaves nothing running: deployments and jobs end with it, and the next one starts them again.
+/// One that is killed leaves both to be taken over as they are.
 pub fn run(options: &UpOptions) -> Result<Exit, Failure> {
     log();
     crate::runtime()?.block_on(async {
+        // First of all: from here on a signal ends what was begun, and not the process.
+        let mut wish = Wish::listen().map_err(|error| Failure::input(format!("cannot listen to signals: {error}")))?;
         let home = Home::open(&options.home).map_err(home_failure)?;
-        let mut host = start(home, options).await?;
-        let address = host.running.address();
-        println!("Trainyard is up at http://{address}, its state in {}", options.home.display());
-        println!("Stop it with Ctrl+C, or `trainyard down` from another terminal.");
-        let mut terminate = signal(SignalKind::terminate()).map_err(|error| Failure::input(error.to_string()))?;
-        let ended = tokio::select! {
-            ended = host.running.ended() => Some(ended),
-            _ = tokio::signal::ctrl_c() => None,
-            _ = terminate.recv() => None,
-        };
-        match ended {
-            Some(ended) => ended.map_err(|error| host_failure(error, options))?,
-            None => host.running.stop().await.map_err(|error| host_failure(error, options))?,
+        port_is_free(options.port).await?;
+        let layout = home.layout().clone();
+        let machine = Machine::open(home, settings(options)).await;
+        let machine = machine.map_err(|error| Failure::input(error.to_string()))?;
+
+        let lived = live(&machine, &layout, options, &mut wish).await;
+        tokio::select! {
+            () = machine.rest() => {}
+            () = wish.spoken() => {
+                say("Trainyard ends at once. What still runs is taken over by the next `trainyard up`.");
+                return lived.map(|()| Exit::Done);
+            }
         }
-        let _ = fs::remove_file(options.home.join(Link::FILE));
-        println!("Trainyard is down. Jobs and deployments go on; the next `trainyard up` takes them over.");
+        lived?;
+        say("Trainyard is down.");
         Ok(Exit::Done)
     })
 }
@@ -53,39 +60,88 @@ pub fn environments(folder: &Path) -> Environments {
     Environments::new(folder).with_interpreter(std::env::var_os("TRAINYARD_PYTHON").map(PathBuf::from))
 }
 
-/// A host with everything that it stands on.
-struct Up {
-    running: Running,
-    _machine: Machine,
-    _link: tokio::task::JoinHandle<()>,
-}
-
-async fn start(home: Home, options: &UpOptions) -> Result<Up, Failure> {
-    let layout = home.layout().clone();
+fn settings(options: &UpOptions) -> Settings {
     let jobs_at_once = std::env::var("TRAINYARD_JOBS").ok().and_then(|jobs| jobs.parse().ok());
-    let settings = Settings {
+    Settings {
         base: format!("http://127.0.0.1:{}", options.port),
         python: std::env::var_os("TRAINYARD_PYTHON").map(PathBuf::from),
         jobs_at_once: jobs_at_once.unwrap_or(JOBS_AT_ONCE).max(1),
+    }
+}
+
+/// The wish of whoever runs this process that it ends. It may be spoken again.
+struct Wish {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Wish {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn spoken(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Serves the backends and the functions, until somebody wishes the end or the host gives up.
+async fn live(machine: &Machine, layout: &Layout, options: &UpOptions, wish: &mut Wish) -> Result<(), Failure> {
+    let (listener, link) = open_link(layout.dir()).await?;
+    // Dropped at the end of this life, and with it every connection.
+    let mut serving = JoinSet::new();
+    serving.spawn(link::serve(listener, link.token.clone(), machine.ports().clone()));
+    let mut running = start(machine, layout, options, link).await?;
+    let address = running.address();
+    let stopped = tokio::select! {
+        up = up(&mut running, options) => {
+            up.map_err(|error| host_failure(error, options))?;
+            say(&format!("Trainyard is up at http://{address}, its state in {}", options.home.display()));
+            say("Stop it with Ctrl+C, or `trainyard down` from another terminal.");
+            if let Some(port) = options.handler_port {
+                say(&waiting_for_handler(port, &options.home));
+            }
+            tokio::select! {
+                ended = running.ended() => return ended.map_err(|error| host_failure(error, options)),
+                () = wish.spoken() => running.stop(),
+            }
+        }
+        () = wish.spoken() => running.stop(),
     };
-    port_is_free(options.port).await?;
-    let machine = Machine::open(home, settings).await.map_err(|error| Failure::input(error.to_string()))?;
+    say("Stopping. Deployments and jobs stop too; the next `trainyard up` starts them again.");
+    tokio::select! {
+        stopped = stopped => stopped.map_err(|error| host_failure(error, options)),
+        () = wish.spoken() => Ok(()),
+    }
+}
 
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| Failure::unreachable(error.to_string()))?;
-    let address = listener.local_addr().map_err(|error| Failure::unreachable(error.to_string()))?;
-    let token = uuid::Uuid::new_v4().simple().to_string();
-    let link = Link { address, token: token.clone() };
-    write_link(layout.dir(), &link).map_err(|error| Failure::input(format!("cannot write the home: {error}")))?;
-    let link = tokio::spawn(link::serve(listener, token, machine.ports().clone()));
+/// Waits for the handler, if it is ours to start: somebody else's may come at any time.
+async fn up(running: &mut Running, options: &UpOptions) -> Result<(), HostError> {
+    match options.handler_port {
+        None => running.ready().await,
+        Some(_) => Ok(()),
+    }
+}
 
+fn waiting_for_handler(port: u16, home: &Path) -> String {
+    format!(
+        "It works with a handler on port {port}, which you start: FUNCTIONS_CUSTOMHANDLER_PORT={port} \
+         TRAINYARD_HOME='{}' trainyard handler",
+        home.display()
+    )
+}
+
+async fn start(machine: &Machine, layout: &Layout, options: &UpOptions, link: Link) -> Result<Running, Failure> {
     let script_root = match &options.script_root {
         Some(root) => root.clone(),
         None => stage(&layout.app()).map_err(|error| Failure::input(format!("cannot write the home: {error}")))?,
     };
-    let link_settings = Link::clone(&read_link(layout.dir())?);
     let mut environment = vec![
-        (LINK.to_owned(), link_settings.address.to_string()),
-        (LINK_TOKEN.to_owned(), link_settings.token),
+        (LINK.to_owned(), link.address.to_string()),
+        (LINK_TOKEN.to_owned(), link.token),
         ("FUNCTIONS_WORKER_RUNTIME".to_owned(), "custom".to_owned()),
     ];
     if std::env::var_os("SWEEP_SCHEDULE").is_none() {
@@ -94,11 +150,28 @@ async fn start(home: Home, options: &UpOptions) -> Result<Up, Failure> {
     let handler = options.handler_port.map_or(HandlerOptions::Start, |port| HandlerOptions::Attached { port });
     let host = HostOptions { script_root, port: options.port, handler, environment };
     let host = Host::new(host, machine.broker().clone(), machine.routes());
-    let mut running = host.start().await.map_err(|error| host_failure(error, options))?;
-    if options.handler_port.is_none() {
-        running.ready().await.map_err(|error| host_failure(error, options))?;
+    let running = host.start().await.map_err(|error| host_failure(error, options))?;
+    write_port(layout.dir(), options.port).map_err(|error| Failure::input(format!("cannot write the home: {error}")))?;
+    Ok(running)
+}
+
+/// Where the handler finds the backends. The same place as the last time if that can be had, so that a handler in a
+/// debugger finds a host that was started again.
+async fn open_link(home: &Path) -> Result<(TcpListener, Link), Failure> {
+    let before = fs::read(home.join(Link::FILE)).ok().and_then(|text| serde_json::from_slice::<Link>(&text).ok());
+    let mut listener = None;
+    if let Some(before) = before.as_ref().filter(|before| before.address.ip().is_loopback()) {
+        listener = TcpListener::bind(before.address).await.ok();
     }
-    Ok(Up { running, _machine: machine, _link: link })
+    let unreachable = |error: std::io::Error| Failure::unreachable(format!("cannot listen on this machine: {error}"));
+    let listener = match listener {
+        Some(listener) => listener,
+        None => TcpListener::bind(("127.0.0.1", 0)).await.map_err(unreachable)?,
+    };
+    let token = before.map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), |before| before.token);
+    let link = Link { address: listener.local_addr().map_err(unreachable)?, token };
+    write_link(home, &link).map_err(|error| Failure::input(format!("cannot write the home: {error}")))?;
+    Ok((listener, link))
 }
 
 /// Deployments and jobs are taken over when the backends open; a host that cannot listen must not get so far.
@@ -121,9 +194,14 @@ fn write_link(home: &Path, link: &Link) -> std::io::Result<()> {
     file.write_all(&serde_json::to_vec(link)?)
 }
 
-fn read_link(home: &Path) -> Result<Link, Failure> {
-    let text = fs::read(home.join(Link::FILE)).map_err(|error| Failure::input(error.to_string()))?;
-    serde_json::from_slice(&text).map_err(|error| Failure::input(error.to_string()))
+/// Writes where the host of a home listens.
+fn write_port(home: &Path, port: u16) -> std::io::Result<()> {
+    fs::write(home.join(PORT), port.to_string())
+}
+
+/// Reads where the host of a home listens, if one does.
+pub fn read_port(home: &Path) -> Option<u16> {
+    fs::read_to_string(home.join(PORT)).ok()?.trim().parse().ok()
 }
 
 /// Lays out what the host reads, as `cargo xtask stage` does: this binary brings its functions along.
@@ -157,4 +235,9 @@ fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("TRAINYARD_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     tracing_subscriber::fmt().compact().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// Tells people. A terminal that is gone is no reason to end.
+fn say(sentence: &str) {
+    let _ = writeln!(std::io::stdout(), "{sentence}");
 }

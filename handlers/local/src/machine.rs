@@ -47,6 +47,7 @@ pub struct Settings {
 pub struct Machine {
     home: Home,
     ports: Ports,
+    jobs: Arc<LocalJobs>,
     deployments: Arc<LocalDeployments>,
 }
 
@@ -68,6 +69,7 @@ impl Machine {
         let mut jobs = JobSettings::new(layout.jobs()).map_err(at(layout.jobs()))?;
         jobs.at_once = settings.jobs_at_once;
         let jobs = LocalJobs::open(jobs, Arc::clone(&artifacts), Arc::clone(&bus), Arc::new(images.clone())).await?;
+        let jobs = Arc::new(jobs);
         let habits = DeploymentSettings { base: settings.base, ..DeploymentSettings::default() };
         let deployments =
             LocalDeployments::open(layout.deployments(), images.clone(), Arc::new(environments), Arc::clone(&bus), habits)
@@ -77,7 +79,7 @@ impl Machine {
         let ports = Ports {
             ledger: Arc::new(home.ledger()),
             source: Arc::new(LocalSource::new(Arc::clone(&store), Arc::clone(&artifacts))),
-            jobs: Arc::new(jobs),
+            jobs: jobs.clone(),
             models: Arc::new(LocalModels::new(Arc::clone(&store))),
             images: Arc::new(images),
             deployments: deployments.clone(),
@@ -86,7 +88,7 @@ impl Machine {
             bus,
             artifacts,
         };
-        Ok(Self { home, ports, deployments })
+        Ok(Self { home, ports, jobs, deployments })
     }
 
     /// The ports that these backends are.
@@ -105,6 +107,12 @@ impl Machine {
     #[must_use]
     pub fn home(&self) -> &Home {
         &self.home
+    }
+
+    /// Ends jobs and deployments for now, for a host that is stopped: the next one begins the jobs again and starts what
+    /// is deployed. A host that is dropped or killed leaves them running instead, to be taken over.
+    pub async fn rest(&self) {
+        tokio::join!(self.jobs.rest(), self.deployments.rest());
     }
 
     /// The endpoints of what is deployed, for the host to serve.

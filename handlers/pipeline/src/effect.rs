@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{EnvironmentEvent, StepKey};
 use crate::manifest::Load;
-use crate::names::{
-    BuildName, DeploymentName, Digest, EnvironmentName, JobName, ModelName, Project, RunId,
-};
+use crate::names::{BuildName, DeploymentName, Digest, EnvironmentName, JobName, ModelName, Project, RunId};
 use crate::release::{Lineage, Model, Release};
 
 /// Whom to tell when something ends.
@@ -236,9 +234,7 @@ impl Effect {
             }
             Self::AskDeployment { deployment, .. } => format!("ask after deployment {deployment}"),
             Self::RemoveDeployment { deployment, .. } => format!("remove deployment {deployment}"),
-            Self::CallEndpoint {
-                environment, round, ..
-            } => format!("call {environment}, round {round}"),
+            Self::CallEndpoint { environment, round, .. } => format!("call {environment}, round {round}"),
             Self::SetStatus { .. } => "set the commit's status".into(),
         }
     }
@@ -247,12 +243,6 @@ impl Effect {
     /// only after the question is on record; the others are harmless to ask again.
     #[must_use]
     pub fn is_answered_elsewhere(&self) -> bool {
-        matches!(
-            self,
-            Self::SubmitJob(_)
-                | Self::BuildImage(_)
-                | Self::Deploy(_)
-                | Self::TellEnvironment { .. }
-        )
+        matches!(self, Self::SubmitJob(_) | Self::BuildImage(_) | Self::Deploy(_) | Self::TellEnvironment { .. })
     }
 }

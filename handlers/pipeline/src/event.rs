@@ -6,9 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::{
-    BuildName, DeploymentName, Digest, EnvironmentName, JobName, ModelName, Project, RunId,
-};
+use crate::names::{BuildName, DeploymentName, Digest, EnvironmentName, JobName, ModelName, Project, RunId};
 use crate::release::{Model, Release};
 
 /// One kind of work in a run. The word is also the step's folder, function, queue and `step.name` in the logs.
@@ -98,19 +96,13 @@ impl StepKey {
     /// A step that belongs to no environment.
     #[must_use]
     pub fn of(step: Step) -> Self {
-        Self {
-            step,
-            environment: None,
-        }
+        Self { step, environment: None }
     }
 
     /// A step of an environment's stage.
     #[must_use]
     pub fn at(step: Step, environment: &EnvironmentName) -> Self {
-        Self {
-            step,
-            environment: Some(environment.clone()),
-        }
+        Self { step, environment: Some(environment.clone()) }
     }
 }
 
@@ -145,17 +137,11 @@ impl FromStr for StepKey {
             Some((step, environment)) => (step, Some(environment)),
             None => (text, None),
         };
-        let step = Step::ALL
-            .into_iter()
-            .find(|known| known.name() == step)
-            .ok_or_else(|| {
-                let names = Step::ALL.map(Step::name).join(", ");
-                format!("there is no step {step:?}; the steps are {names}")
-            })?;
-        let environment = environment
-            .map(str::parse)
-            .transpose()
-            .map_err(|error| format!("{error}"))?;
+        let step = Step::ALL.into_iter().find(|known| known.name() == step).ok_or_else(|| {
+            let names = Step::ALL.map(Step::name).join(", ");
+            format!("there is no step {step:?}; the steps are {names}")
+        })?;
+        let environment = environment.map(str::parse).transpose().map_err(|error| format!("{error}"))?;
         Ok(Self { step, environment })
     }
 }

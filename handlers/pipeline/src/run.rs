@@ -8,9 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::effect::Effect;
 use crate::event::{Event, Message, StepKey, Verdict};
 use crate::manifest::Manifest;
-use crate::names::{
-    Branch, BuildName, CommitId, DeploymentName, Digest, EnvironmentName, JobName, Project, RunId,
-};
+use crate::names::{Branch, BuildName, CommitId, DeploymentName, Digest, EnvironmentName, JobName, Project, RunId};
 use crate::release::{Lineage, Model, Profile, Release};
 
 /// The shape of a saved run. A change that an older reader cannot take counts it up.
@@ -404,10 +402,7 @@ impl Outcome {
     /// Whether all is as it should be.
     #[must_use]
     pub fn is_green(self) -> bool {
-        matches!(
-            self,
-            Self::Released | Self::NotBetter | Self::Checked | Self::Skipped
-        )
+        matches!(self, Self::Released | Self::NotBetter | Self::Checked | Self::Skipped)
     }
 }
 
@@ -480,12 +475,10 @@ impl Run {
     /// The step that waits, and for what. A run waits for one thing at a time.
     #[must_use]
     pub fn waiting(&self) -> Option<(&StepKey, &StepRecord, &Wait)> {
-        self.steps
-            .iter()
-            .find_map(|(key, record)| match &record.progress {
-                Progress::Waiting(wait) => Some((key, record, wait)),
-                _ => None,
-            })
+        self.steps.iter().find_map(|(key, record)| match &record.progress {
+            Progress::Waiting(wait) => Some((key, record, wait)),
+            _ => None,
+        })
     }
 
     /// Where its model comes from.
@@ -504,10 +497,7 @@ impl Run {
     /// Whether a message with this id has been taken already.
     #[must_use]
     pub fn has_taken(&self, message: &str) -> bool {
-        self.journal
-            .iter()
-            .rev()
-            .any(|entry| entry.cause == message)
+        self.journal.iter().rev().any(|entry| entry.cause == message)
             || self.early.iter().any(|early| early.id == message)
     }
 
@@ -523,13 +513,8 @@ impl Run {
             },
             Event::JobRefused { job, .. } => format!("job {job} was refused"),
             Event::JobRunning { job } => format!("job {job} is running"),
-            Event::ChampionRead {
-                champion: Some(release),
-            } => {
-                format!(
-                    "the champion is {}:{}",
-                    release.model.name, release.model.version
-                )
+            Event::ChampionRead { champion: Some(release) } => {
+                format!("the champion is {}:{}", release.model.name, release.model.version)
             }
             Event::ChampionRead { champion: None } => "there is no champion".into(),
             Event::ModelRegistered { model } => {
@@ -546,16 +531,8 @@ impl Run {
             }
             Event::DeploymentFailed { deployment, .. } => format!("deployment {deployment} failed"),
             Event::EndpointCalled { round, .. } => format!("round {round} of calls is back"),
-            Event::ApprovalAnswered {
-                verdict: Verdict::Approve,
-                by,
-                ..
-            } => format!("{by} approved"),
-            Event::ApprovalAnswered {
-                verdict: Verdict::Reject,
-                by,
-                ..
-            } => format!("{by} rejected"),
+            Event::ApprovalAnswered { verdict: Verdict::Approve, by, .. } => format!("{by} approved"),
+            Event::ApprovalAnswered { verdict: Verdict::Reject, by, .. } => format!("{by} rejected"),
             Event::PollDue => "a poll was due".into(),
             Event::DeadlinePassed => "the deadline passed".into(),
             Event::CancelRequested { by, .. } => format!("{by} canceled the run"),

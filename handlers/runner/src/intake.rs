@@ -467,7 +467,13 @@ impl Runner {
             let record = project.branches.entry(branch.clone()).or_default();
             record.head = draft.commit.clone();
             if draft.skip.is_none() && draft.manifest.triggers.supersede {
-                parcels.extend(record.newest.replace(id.clone()).map(|older| superseded(older, &id, number)));
+                let older = record.newest.replace(id.clone());
+                // Where saving and sending are two, a crash may have left the name of a run that was never written.
+                if let Some(older) = older.filter(|older| *older != id)
+                    && self.ports.store.get(&keys::run(&older)).await?.is_some()
+                {
+                    parcels.push(superseded(older, &id, number));
+                }
             }
         }
         parcels.extend(run.outbox.iter().map(parcel));

@@ -11,15 +11,15 @@
 //! deployments/<deployment>/                  image/ (unpacked), server.log, gunicorn.conf.py
 //! ```
 //!
-//! Servers outlive the host. A host that starts takes over those that still run and starts the others again.
+//! Servers outlive a host that is killed; one that is stopped stops them too. Either way a host that starts takes over
+//! those that still run and starts the others again.
 //!
 //! Of a release's limits, `cpu_cores` becomes the number of threads that numerical libraries use. `memory_mib` is not
 //! enforced: a limit of the address space breaks numpy, which reserves far more than it uses, and control groups are
 //! not an ordinary user's to make. Instead servers are the first to end when the system runs out of memory. A server
 //! that hangs is ended by its own watchdog (gunicorn's, 300 s), not from here.
 
-use std::collections::BTreeMap;
-use std::fmt::{self, Debug};
+use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,16 +32,12 @@ use pipeline::effect::DeploymentSpec;
 use pipeline::event::Answer;
 use pipeline::names::{DeploymentName, EnvironmentName, Project};
 use runner::ports::{Bus, DeploymentStatus, Deployments, LogChunk, PortError, Result};
-use tokio::sync::{Mutex as AsyncMutex, watch};
-use tokio::task::JoinSet;
-use tracing::{error, warn};
+use tracing::warn;
 
-use self::board::{Board, Place, Ticket};
-use self::http::HttpClient;
 use self::router::Endpoints;
-use self::server::HOME_VARIABLE;
+use self::shared::Shared;
 use self::state::{Deployment, Phase, State};
-use self::supervisor::{Order, Supervisor};
+use self::supervisor::Order;
 use crate::images::LocalImages;
 
 mod board;
@@ -50,6 +46,8 @@ pub mod load;
 mod process;
 mod router;
 mod server;
+mod settings;
+mod shared;
 mod state;
 mod supervisor;
 mod tell;
@@ -57,93 +55,20 @@ mod tell;
 mod tests;
 mod usage;
 
+pub use self::settings::{Interpreters, Settings};
+
 const BACKEND: &str = "the local deployments";
 /// So much of an answer to a smoke test is kept.
 const KEPT_OF_AN_ANSWER: usize = 64 << 10;
+/// How much longer than a server needs to stop its watcher may take for it.
+const SPARE: Duration = Duration::from_secs(5);
 /// So much of a log is given at a time.
 const CHUNK: u64 = 64 << 10;
-
-/// Where Python environments come from.
-#[async_trait]
-pub trait Interpreters: Debug + Send + Sync {
-    /// The folder of programs (`venv/bin`) of the environment with what this dependency file asks for, made if need
-    /// be. What its making says is appended to `log`. The error is a sentence for people.
-    async fn python_bin(&self, requirements: &[u8], log: PathBuf) -> Result<PathBuf, String>;
-}
-
-/// How deployments are run.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Where the host is called: endpoints are told as `<base>/endpoints/<project>/<environment>/score`.
-    pub base: String,
-    /// A server that is not healthy within this has failed.
-    pub healthy_within: Duration,
-    /// Requests of a deployment on its way out have this long.
-    pub drain_within: Duration,
-    /// Between asking a server to end and ending it.
-    pub stop_within: Duration,
-    /// A request without an answer after this is given up.
-    pub answer_within: Duration,
-    /// The first pause before a restart; each further one is twice as long.
-    pub restart_after: Duration,
-    /// No pause before a restart is longer.
-    pub restart_after_at_most: Duration,
-    /// A server that ended so often within `crashes_within` has failed.
-    pub crashes: usize,
-    /// See `crashes`.
-    pub crashes_within: Duration,
-    /// Larger requests are refused.
-    pub largest_request: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            base: "http://127.0.0.1:7071".into(),
-            healthy_within: Duration::from_secs(120),
-            drain_within: Duration::from_secs(30),
-            stop_within: Duration::from_secs(10),
-            answer_within: Duration::from_secs(300),
-            restart_after: Duration::from_millis(250),
-            restart_after_at_most: Duration::from_secs(30),
-            crashes: 5,
-            crashes_within: Duration::from_secs(600),
-            largest_request: 16 << 20,
-        }
-    }
-}
 
 /// Deployments on one machine. Dropping it ends the watching; the servers go on.
 #[derive(Debug)]
 pub struct LocalDeployments {
     shared: Arc<Shared>,
-}
-
-/// What the watchers of all deployments use.
-#[derive(Debug)]
-struct Shared {
-    folder: PathBuf,
-    images: LocalImages,
-    interpreters: Arc<dyn Interpreters>,
-    bus: Arc<dyn Bus>,
-    settings: Settings,
-    client: HttpClient,
-    board: Arc<Board>,
-    environments: Mutex<BTreeMap<Place, Arc<Environment>>>,
-    watchers: Mutex<JoinSet<()>>,
-}
-
-/// An environment: one change at a time.
-#[derive(Debug)]
-struct Environment {
-    inner: AsyncMutex<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    state: State,
-    /// Orders to the watchers of deployments, by life.
-    orders: BTreeMap<u64, watch::Sender<Order>>,
 }
 
 impl LocalDeployments {
@@ -168,8 +93,6 @@ impl LocalDeployments {
             deployed.chain(state.retiring.iter().map(|one| one.mark.pid)).collect::<Vec<_>>()
         };
         let known: Vec<i32> = states.iter().flat_map(running).collect();
-        process::end_strays(&format!("{HOME_VARIABLE}={}", folder.display()), &known);
-
         let shared = Arc::new(Shared {
             folder,
             images,
@@ -181,10 +104,37 @@ impl LocalDeployments {
             environments: Mutex::default(),
             watchers: Mutex::default(),
         });
+        shared.end_strays(&known);
         for state in states {
             shared.take_over(state).await;
         }
         Ok(Self { shared })
+    }
+
+    /// Stops what serves, for now: it stays deployed, and the next to open the folder starts it again. Nothing may be
+    /// asked of these deployments afterwards.
+    pub async fn rest(&self) {
+        let shared = &self.shared;
+        let environments: Vec<_> = {
+            let environments = shared.environments.lock().unwrap_or_else(PoisonError::into_inner);
+            environments.values().cloned().collect()
+        };
+        for environment in environments {
+            for orders in environment.inner.lock().await.orders.values() {
+                // Who has another order is on its way out already.
+                orders.send_if_modified(|order| *order == Order::Go && {
+                    *order = Order::Rest;
+                    true
+                });
+            }
+        }
+        let mut watchers = std::mem::take(&mut *shared.watchers.lock().unwrap_or_else(PoisonError::into_inner));
+        let ended = async { while watchers.join_next().await.is_some() {} };
+        if tokio::time::timeout(shared.settings.stop_within + SPARE, ended).await.is_err() {
+            warn!("Some deployments do not stop, and are ended");
+        }
+        watchers.shutdown().await;
+        shared.end_strays(&[]);
     }
 
     /// The endpoints, to be merged into the host's routes.
@@ -343,113 +293,6 @@ impl Deployments for LocalDeployments {
         let (text, next, at_end) = read_chunk(&log, from)
             .map_err(|error| PortError::transient(BACKEND, format!("{}: {error}", log.display())))?;
         Ok(LogChunk { text, next, ended: ended && at_end })
-    }
-}
-
-impl Shared {
-    fn folder_of(&self, deployment: &DeploymentName) -> PathBuf {
-        self.folder.join(deployment.as_str())
-    }
-
-    fn environment(&self, place: &Place) -> Option<Arc<Environment>> {
-        let environments = self.environments.lock().unwrap_or_else(PoisonError::into_inner);
-        environments.get(place).cloned()
-    }
-
-    fn environment_or_new(&self, place: &Place) -> Arc<Environment> {
-        let mut environments = self.environments.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Environment::new(State::new(place.clone())));
-        Arc::clone(environments.entry(place.clone()).or_insert_with(new))
-    }
-
-    fn status_of(&self, deployment: &Deployment) -> DeploymentStatus {
-        match &deployment.phase {
-            Phase::Starting => DeploymentStatus::Starting,
-            Phase::Ready => DeploymentStatus::Ready { endpoint: self.endpoint(&deployment.spec) },
-            Phase::Failed { reason } => DeploymentStatus::Failed { reason: reason.clone() },
-        }
-    }
-
-    fn endpoint(&self, spec: &DeploymentSpec) -> String {
-        let DeploymentSpec { project, environment, .. } = spec;
-        format!("{}/endpoints/{project}/{environment}/score", self.settings.base)
-    }
-
-    /// A request to this deployment, if it is the one that serves.
-    fn ticket_for(&self, place: &Place, deployment: &DeploymentName) -> Result<(Ticket, u16), String> {
-        let ticket = self.board.enter_at(place, deployment).map_err(|serving| match serving {
-            Some(serving) => format!("{serving} serves in {}, and not {deployment}", place.1),
-            None => format!("nothing serves in {}", place.1),
-        })?;
-        let port = ticket.target.port().ok_or_else(|| format!("{deployment} is being restarted"))?;
-        Ok((ticket, port))
-    }
-
-    async fn save(&self, state: &State) -> Result<()> {
-        let (state, folder) = (state.clone(), self.folder.clone());
-        let saved = tokio::task::spawn_blocking(move || state.write(&folder)).await;
-        let saved = saved.unwrap_or_else(|error| Err(io::Error::other(error)));
-        saved.map_err(|error| PortError::transient(BACKEND, format!("{}: {error}", self.folder.display())))
-    }
-
-    async fn save_or_warn(&self, state: &State) {
-        if let Err(error) = self.save(state).await {
-            error!("What is deployed could not be recorded: {error}");
-        }
-    }
-
-    /// Saves the state, and takes away what nobody needs any more of a deployment that has ended.
-    async fn tidy(&self, state: &mut State, ended: &DeploymentName) {
-        let mut unwanted: Vec<PathBuf> = state.forget().iter().map(|name| self.folder_of(name)).collect();
-        if !state.deployments.contains_key(ended) && !state.is_retiring(ended) {
-            unwanted.push(self.folder_of(ended).join("image"));
-        }
-        self.save_or_warn(state).await;
-        for folder in unwanted {
-            match tokio::fs::remove_dir_all(&folder).await {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    warn!("{} could not be removed: {error}", folder.display());
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Goes on where the host before ended.
-    async fn take_over(self: &Arc<Self>, state: State) {
-        let place = state.place();
-        self.board.serve(&place, Vec::new());
-        let environment = self.environment_or_new(&place);
-        let mut inner = environment.inner.lock().await;
-        inner.state = state;
-        for retiring in inner.state.retiring.clone() {
-            let (shared, environment) = (Arc::clone(self), Arc::clone(&environment));
-            self.spawn(supervisor::finish(shared, environment, retiring, self.settings.stop_within));
-        }
-        let at_work = |deployment: &&Deployment| !matches!(deployment.phase, Phase::Failed { .. });
-        let at_work: Vec<_> = inner.state.deployments.values().filter(at_work).cloned().collect();
-        for deployment in at_work {
-            self.watch(&environment, &mut inner, &deployment);
-        }
-    }
-
-    /// Watches over a deployment from now on.
-    fn watch(self: &Arc<Self>, environment: &Arc<Environment>, inner: &mut Inner, deployment: &Deployment) {
-        let (orders, received) = watch::channel(Order::Go);
-        inner.orders.insert(deployment.round, orders);
-        self.spawn(Supervisor::new(self, environment, deployment, received).run());
-    }
-
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
-        while watchers.try_join_next().is_some() {}
-        watchers.spawn(task);
-    }
-}
-
-impl Environment {
-    fn new(state: State) -> Self {
-        Self { inner: AsyncMutex::new(Inner { state, orders: BTreeMap::new() }) }
     }
 }
 

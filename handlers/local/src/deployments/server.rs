@@ -162,11 +162,16 @@ control_socket_disable = True
 def on_starting(server):
     # The command line, which the inference server writes, goes before settings, but not before this hook.
     server.cfg.set("bind", "127.0.0.1:" + os.environ["SERVER_PORT"])
-    server.cfg.set("accesslog", None)
+
+
+def post_fork(server, worker):
+    # It looks for the model's version in the folder's name for telemetry, and is loud about not finding it.
+    logging.getLogger("azmlinfsrv.trace").addFilter(lambda line: False)
 
 
 def post_worker_init(worker):
-    # One line for each request says nothing that the caller does not know. Warnings and prints stay.
+    # Two lines for each request say nothing that the caller does not know. Warnings and prints stay.
+    logging.getLogger("gunicorn.access").disabled = True
     logging.getLogger("azmlinfsrv").addFilter(
         lambda line: line.module != "routes" or line.levelno > logging.INFO
     )

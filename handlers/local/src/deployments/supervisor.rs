@@ -16,7 +16,7 @@ use super::board::Target;
 use super::process::Process;
 use super::server::{HOME_VARIABLE, Server, Started, last_words, wait_until_healthy};
 use super::state::{Deployment, Phase, Running};
-use super::{Environment, Shared};
+use super::shared::{Environment, Shared};
 
 /// What a watcher is told. Orders are given under the environment's lock, when the state says so already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum Order {
     Retire,
     /// Another was deployed before it was healthy: stop it.
     GiveUp,
+    /// The host stops: stop it for now. The next host starts it again.
+    Rest,
 }
 
 /// Why there is no healthy server.
@@ -247,11 +249,16 @@ impl Supervisor {
         let mut inner = self.environment.inner.lock().await;
         if let Some(deployment) = inner.state.life(&self.name, self.round) {
             deployment.process = None;
-            inner.state.remember(&self.name);
+            if order != Order::Rest {
+                inner.state.remember(&self.name);
+            }
         }
         let round = self.round;
         inner.state.retiring.retain(|retiring| retiring.round != round);
         inner.orders.remove(&round);
+        if order == Order::Rest {
+            return self.shared.save_or_warn(&inner.state).await;
+        }
         self.shared.tidy(&mut inner.state, &self.name).await;
         drop(inner);
         self.shared.tell(&self.environment, &self.name, self.round).await;

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use super::state::{Deployment, Phase};
-use super::{Environment, Shared};
+use super::shared::{Environment, Shared};
 
 /// A bus that refuses so often is left alone; the deployment's state is there for whoever asks.
 const TRIES: u32 = 6;

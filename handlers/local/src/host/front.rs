@@ -57,12 +57,12 @@ pub(super) async fn serve(front: Front, listener: TcpListener, extra: Router) {
         .route("/admin/host/status", get(admin::status))
         .route("/admin/host/stop", post(admin::stop))
         .route("/admin/functions", get(admin::functions))
-        .route("/admin/functions/{name}", post(admin::run))
-        .layer(middleware::from_fn(admin::guard));
-    let router = Router::new()
-        .merge(admin)
+        .route("/admin/functions/{name}", post(admin::run));
+    // A page that somebody has open in a browser must not approve a release: it can send what this host reads, and
+    // nobody signs in here.
+    let guarded = Router::new().merge(admin).fallback(http::answer).layer(middleware::from_fn(admin::guard));
+    let router = guarded
         .route(event_grid::PATH, post(event_grid::deliver).put(event_grid::deliver).options(event_grid::may_send))
-        .fallback(http::answer)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(front.clone())
         .merge(extra);

@@ -20,6 +20,7 @@ use super::files;
 /// starts        how often a supervisor was started
 /// lost          what was killed, if something was
 /// cancel        somebody wants it to end
+/// rest          the host wants it to end for now; the next one begins it again
 /// log.txt       what everything said
 /// source/       the snapshot, unpacked
 /// image/        the image's content, if there is an image; what it serves is in image/app
@@ -128,6 +129,14 @@ impl JobFolder {
         files::write(&self.root.join("cancel"), b"")
     }
 
+    pub(super) fn is_resting(&self) -> bool {
+        self.root.join("rest").exists()
+    }
+
+    pub(super) fn mark_resting(&self) -> io::Result<()> {
+        files::write(&self.root.join("rest"), b"")
+    }
+
     pub(super) fn starts(&self) -> io::Result<u32> {
         Ok(self.read_json("starts")?.unwrap_or(0))
     }
@@ -156,7 +165,7 @@ impl JobFolder {
 
     /// Makes way for a new supervisor. The caller holds the lock.
     pub(super) fn forget_supervisor(&self) -> io::Result<()> {
-        for name in ["pid", "lost"] {
+        for name in ["pid", "lost", "rest"] {
             match std::fs::remove_file(self.root.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}

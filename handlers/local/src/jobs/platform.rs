@@ -5,7 +5,8 @@ use std::fmt::{self, Debug};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use pipeline::effect::JobSpec;
@@ -14,7 +15,9 @@ use pipeline::names::{Digest, JobName};
 use runner::ports::{Artifacts, Bus, JobPlatform, JobStatus, LogChunk, PortError, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+use tracing::warn;
 
 use crate::images::LocalImages;
 
@@ -23,6 +26,9 @@ use super::watch::{Desk, Order};
 use super::{files, log};
 
 pub(super) const BACKEND: &str = "local jobs";
+
+/// A supervisor that is told to end has this long for it: more than it gives its command.
+const REST: Duration = Duration::from_secs(8);
 
 /// Lays out an image's content.
 #[async_trait]
@@ -69,12 +75,14 @@ pub struct LocalJobs {
     folder: PathBuf,
     artifacts: Arc<dyn Artifacts>,
     orders: mpsc::UnboundedSender<Order>,
-    desk: JoinHandle<()>,
+    desk: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Drop for LocalJobs {
     fn drop(&mut self) {
-        self.desk.abort();
+        if let Some(desk) = self.take_desk() {
+            desk.abort();
+        }
     }
 }
 
@@ -99,7 +107,26 @@ impl LocalJobs {
             // The desk reads until the last sender is gone, and that is below.
             let _ = orders.send(Order::TakeUp(job));
         }
-        Ok(Self { folder, artifacts, orders, desk: tokio::spawn(desk.work(taken)) })
+        Ok(Self { folder, artifacts, orders, desk: Mutex::new(Some(tokio::spawn(desk.work(taken)))) })
+    }
+
+    /// Ends what runs. Nothing of it counts: the next to open the folder begins these jobs again, and the others go
+    /// on waiting.
+    pub async fn rest(&self) {
+        let Some(desk) = self.take_desk() else { return };
+        // It reads until then, and if it does not any more there is nothing to close.
+        let _ = self.orders.send(Order::Close);
+        let _ = desk.await;
+        let jobs = unfinished(&self.folder).unwrap_or_else(|error| {
+            warn!("the jobs go on, as their folder cannot be read: {error}");
+            Vec::new()
+        });
+        let mut resting: JoinSet<()> = jobs.into_iter().filter(|job| !job.has_result()).map(rest).collect();
+        while resting.join_next().await.is_some() {}
+    }
+
+    fn take_desk(&self) -> Option<JoinHandle<()>> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn job(&self, name: &JobName) -> JobFolder {
@@ -125,6 +152,28 @@ fn unfinished(folder: &Path) -> io::Result<Vec<JobFolder>> {
     }
     jobs.sort_by_key(|(written, job)| (*written, job.name()));
     Ok(jobs.into_iter().map(|(_, job)| job).collect())
+}
+
+/// Has a job's supervisor end, if there is one, and waits for that.
+async fn rest(job: JobFolder) {
+    let ask = || -> io::Result<bool> {
+        if files::try_lock(&job.lock())?.is_some() {
+            return Ok(false);
+        }
+        // Marked first: a supervisor that has not said yet which process it is looks for the mark when it has.
+        job.mark_resting()?;
+        if let Some(supervisor) = job.pid()?.and_then(Pid::from_raw) {
+            let _ = kill_process(supervisor, Signal::TERM);
+        }
+        Ok(true)
+    };
+    match ask() {
+        Ok(false) => {}
+        // The lock is free when it has ended.
+        Ok(true) if timeout(REST, files::lock(&job.lock())).await.is_ok() => {}
+        Ok(true) => warn!(job.name = %job.name(), "Job `{}` does not end, and goes on", job.name()),
+        Err(error) => warn!(job.name = %job.name(), "Job `{}` goes on: {error}", job.name()),
+    }
 }
 
 fn trouble(folder: &Path, error: io::Error) -> PortError {

@@ -14,7 +14,7 @@ pub(super) enum Why {
     Canceled,
     /// It has had its time.
     TimedOut,
-    /// The machine shuts down; it will be started again.
+    /// The host or the machine shuts down; it will be started again.
     ShutDown,
 }
 
@@ -23,7 +23,7 @@ impl Why {
         match self {
             Self::Canceled => "the job was canceled",
             Self::TimedOut => "the job has had its time",
-            Self::ShutDown => "the machine shuts down",
+            Self::ShutDown => "its host stops, and begins it again when it is up",
         }
     }
 }

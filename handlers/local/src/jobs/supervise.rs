@@ -27,7 +27,7 @@ enum End {
     Result(JobResult),
     /// A command was killed from outside: a sentence. The job is begun again.
     Lost(String),
-    /// The machine shuts down. The job is begun again and this start does not count.
+    /// The host or the machine shuts down. The job is begun again and this start does not count.
     ShutDown,
 }
 
@@ -53,6 +53,8 @@ pub async fn supervise(folder: &Path, environments: &Environments) -> io::Result
         return Ok(());
     } else if folder.is_canceled() {
         End::Result(JobResult::Canceled)
+    } else if folder.is_resting() {
+        End::ShutDown
     } else {
         stop.after(spec.timeout_secs);
         work(&folder, &spec, environments, &log, &mut stop).await

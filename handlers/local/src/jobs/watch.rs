@@ -31,6 +31,8 @@ pub(super) enum Order {
     Start(JobFolder),
     /// A job that may wait, run, be dead or have ended.
     TakeUp(JobFolder),
+    /// Nothing more: what is under way is left to the next host.
+    Close,
 }
 
 /// Whoever starts and watches jobs.
@@ -54,7 +56,7 @@ impl Desk {
         Self { settings, artifacts, bus, images, slots }
     }
 
-    /// Works until the last order is in and all jobs have ended.
+    /// Works until it is told to close.
     pub(super) async fn work(self, mut orders: mpsc::UnboundedReceiver<Order>) {
         let desk = Arc::new(self);
         let mut queue: VecDeque<JobFolder> = VecDeque::new();
@@ -63,7 +65,8 @@ impl Desk {
             tokio::select! {
                 biased;
                 order = orders.recv() => match order {
-                    None => return,
+                    // All of them have let go when this returns, so that nobody starts a supervisor any more.
+                    None | Some(Order::Close) => return at_work.shutdown().await,
                     Some(Order::Start(job)) => queue.push_back(job),
                     Some(Order::TakeUp(job)) if job.has_result() => {
                         at_work.spawn(Arc::clone(&desk).watch(job, None));
@@ -128,8 +131,9 @@ impl Desk {
                 log.say(&format!("the job is started again, start {} of {STARTS}", starts + 1));
             }
             job.forget_supervisor()?;
-            job.write_starts(starts + 1)?;
             self.lay_out_image(job).await?;
+            // Counted last: a host that is stopped before has started nothing.
+            job.write_starts(starts + 1)?;
             info!(job.name = %job.name(), start = starts + 1, "Started job `{}`", job.name());
 
             let mut supervisor = Command::new(&self.settings.program)

@@ -116,12 +116,14 @@ impl Environments {
             log.say(note);
         }
 
-        let environment = Environment { folder: self.folder.join(key(requirements, &interpreter)) };
+        let unusable = || PythonError::io(format!("cannot make the folder {}", self.folder.display()));
+        fs::create_dir_all(&self.folder).map_err(unusable())?;
+        // Without links: scripts name their folder, and a link to it may be gone before they are.
+        let folder = self.folder.canonicalize().map_err(unusable())?;
+        let environment = Environment { folder: folder.join(key(requirements, &interpreter)) };
         if build::is_ready(&environment) {
             return Ok(environment);
         }
-        fs::create_dir_all(&self.folder)
-            .map_err(PythonError::io(format!("cannot make the folder {}", self.folder.display())))?;
         let lock_file = environment.folder.with_extension("lock");
         let locking = PythonError::io(format!("cannot lock {}", lock_file.display()));
         let _lock = files::lock(&lock_file).await.map_err(locking)?;

@@ -139,7 +139,8 @@ fn apply(run: &mut Run, message: &Message, mut record: StepRecord, decision: Dec
     let is_quiet = record.progress.word() == decision.progress.word() && decision.because.is_empty();
     record.ended_at = (!matches!(decision.progress, Progress::Waiting(_))).then_some(now);
     record.progress = decision.progress;
-    if !decision.because.is_empty() {
+    // A step that is done says why it is done, not what it waited for.
+    if record.ended_at.is_some() || !decision.because.is_empty() {
         record.because = decision.because.clone();
     }
     if !(is_quiet && matches!(message.event, Event::PollDue)) {
@@ -239,16 +240,16 @@ fn finish(
     });
     for environment in held {
         let took_traffic = run.facts.stages[&environment].release.as_ref().is_some_and(|it| it.deployed_at.is_some());
-        let event = if took_traffic { EnvironmentEvent::Failed { rolled_back_to: None } } else { EnvironmentEvent::Leave };
+        let event =
+            if took_traffic { EnvironmentEvent::Failed { rolled_back_to: None } } else { EnvironmentEvent::Leave };
         effects.push(Effect::TellEnvironment { environment: environment.clone(), event });
         run.facts.learn(Fact::Left { environment });
     }
     effects.extend(queued.map(|environment| Effect::TellEnvironment { environment, event: EnvironmentEvent::Leave }));
     for record in run.steps.values_mut() {
         if let Progress::Waiting(wait) = &record.progress {
-            match &wait.on {
-                On::Job { job } => effects.push(Effect::CancelJob { job: job.clone() }),
-                _ => {}
+            if let On::Job { job } = &wait.on {
+                effects.push(Effect::CancelJob { job: job.clone() });
             }
             record.progress = Progress::Canceled;
             record.ended_at = Some(now);
@@ -351,7 +352,9 @@ pub fn may_retry(run: &Run) -> Result<StepKey, String> {
     if let Some((key, _, _)) = run.waiting().filter(|(_, _, wait)| wait.on == On::Start) {
         return Ok(key.clone());
     }
-    let Some(ended) = &run.ended else { return Err(format!("run {number} has not ended; there is nothing to try again")) };
+    let Some(ended) = &run.ended else {
+        return Err(format!("run {number} has not ended; there is nothing to try again"));
+    };
     match ended.outcome {
         Outcome::Failed | Outcome::Canceled | Outcome::Expired | Outcome::RolledBack => {}
         other => return Err(format!("run {number} ended {} and is not tried again; start a new one", other.word())),
@@ -377,8 +380,8 @@ fn retry(run: &mut Run, message: &Message, by: &str, now: Timestamp) -> bool {
     run.superseded_by = None;
     run.plan.retain(|key| key.step != Step::Rollback || matches!(run.trigger, Trigger::Rollback { .. }));
     let begin = run.plan.iter().position(|planned| *planned == from).unwrap_or_default();
-    for key in run.plan[begin..].to_vec() {
-        if let Some(record) = run.steps.get_mut(&key) {
+    for key in &run.plan[begin..] {
+        if let Some(record) = run.steps.get_mut(key) {
             record.attempt += 1;
             record.progress = Progress::NotStarted;
             record.ended_at = None;

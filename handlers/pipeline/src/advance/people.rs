@@ -10,9 +10,20 @@ use crate::steps::testing::{answered, approved_by, digest, job_failed, key, mani
 
 #[test]
 fn a_run_may_be_canceled_wherever_it_waits() {
-    for step in ["check", "provision", "train", "evaluate", "register", "package", "test_image", "profile", "deploy:qa",
-        "smoke_test:qa", "approve:prod", "deploy:prod"]
-    {
+    for step in [
+        "check",
+        "provision",
+        "train",
+        "evaluate",
+        "register",
+        "package",
+        "test_image",
+        "profile",
+        "deploy:qa",
+        "smoke_test:qa",
+        "approve:prod",
+        "deploy:prod",
+    ] {
         let mut delivery = Delivery::at(step);
         delivery.hears("check", cancel());
 
@@ -58,7 +69,7 @@ fn l_healthy_a_run_canceled_in_production_s_smoke_test_puts_the_last_good_releas
     delivery.hears("check", cancel());
     assert_eq!(delivery.waiting(), "rollback:prod");
 
-    let delivery = delivery.to_the_end();
+    let delivery = delivery.finished();
 
     assert_eq!(delivery.environment("prod").champion().unwrap().number, 6);
     assert_quiet(&delivery);
@@ -72,7 +83,7 @@ fn l_healthy_a_run_canceled_before_production_s_smoke_test_begins_puts_the_last_
 
     delivery.hears("check", cancel());
 
-    let delivery = delivery.to_the_end();
+    let delivery = delivery.finished();
     assert_eq!(delivery.environment("prod").current.as_ref().unwrap().number, 6);
     assert_quiet(&delivery);
 }
@@ -83,7 +94,7 @@ fn l_healthy_a_rollback_is_not_canceled() {
     delivery.hears("smoke_test:prod", wrong_answer());
     delivery.hears("check", cancel());
     assert_eq!(delivery.waiting(), "rollback:prod");
-    assert_eq!(delivery.to_the_end().outcome(), "rolled_back");
+    assert_eq!(delivery.finished().outcome(), "rolled_back");
 }
 
 #[test]
@@ -91,7 +102,7 @@ fn l_healthy_a_rollback_that_was_only_asked_for_is_not_canceled_either() {
     let mut delivery = Delivery::new(run()).beside(prod_of_run_6()).until("smoke_test:prod");
     delivery.hears_alone("smoke_test:prod", wrong_answer());
     delivery.hears("check", cancel());
-    assert_eq!(delivery.to_the_end().outcome(), "rolled_back");
+    assert_eq!(delivery.finished().outcome(), "rolled_back");
 }
 
 #[test]
@@ -103,21 +114,21 @@ fn a_failed_step_is_tried_again_as_a_new_try_and_the_steps_before_it_are_not() {
     assert_eq!(delivery.waiting(), "test_image");
     assert_eq!(delivery.run.steps[&key("test_image")].attempt, 2);
     assert_eq!(delivery.run.steps[&key("package")].attempt, 1);
-    assert_eq!(delivery.to_the_end().outcome(), "released");
+    assert_eq!(delivery.finished().outcome(), "released");
 }
 
 #[test]
 fn i_approve_once_a_deployment_is_tried_again_only_after_another_approval() {
     let mut delivery = Delivery::new(run()).beside(prod_of_run_6()).until("smoke_test:prod");
     delivery.hears("smoke_test:prod", wrong_answer());
-    let mut delivery = delivery.to_the_end();
+    let mut delivery = delivery.finished();
 
     delivery.hears("check", retry());
 
     assert_eq!(delivery.waiting(), "approve:prod");
     let stage = delivery.run.stage(&"prod".parse().unwrap()).unwrap();
     assert!(!stage.approval.as_ref().unwrap().granted && stage.release.is_none());
-    let delivery = delivery.to_the_end();
+    let delivery = delivery.finished();
     assert_eq!(delivery.outcome(), "released", "a person brings the image back from quarantine");
     assert_eq!(delivery.environment("prod").champion().unwrap().image, digest("image 7"));
 }
@@ -128,13 +139,13 @@ fn a_canceled_or_expired_run_may_be_tried_again() {
         let mut canceled = Delivery::at(step);
         canceled.hears("check", cancel());
         canceled.hears("check", retry());
-        assert_eq!(canceled.to_the_end().outcome(), "released", "canceled at {step}");
+        assert_eq!(canceled.finished().outcome(), "released", "canceled at {step}");
     }
     let mut expired = Delivery::at("approve:prod");
     let deadline = expired.deadline();
     expired.hears("approve:prod", deadline);
     expired.hears("check", retry());
-    assert_eq!(expired.to_the_end().outcome(), "released");
+    assert_eq!(expired.finished().outcome(), "released");
 }
 
 #[test]
@@ -148,7 +159,7 @@ fn a_run_canceled_between_two_steps_goes_on_from_there() {
 
         delivery.hears("check", retry());
 
-        let delivery = delivery.to_the_end();
+        let delivery = delivery.finished();
         assert_eq!(delivery.outcome(), "released", "canceled after {step}");
         if step != "approve:prod" {
             assert_eq!(delivery.run.steps[&key(step)], done, "{step} was done");
@@ -162,12 +173,12 @@ fn a_run_canceled_before_its_first_step_begins_from_it() {
     delivery.hears_alone("check", cancel());
     delivery.deliver();
     delivery.hears("check", retry());
-    assert_eq!(delivery.to_the_end().outcome(), "released");
+    assert_eq!(delivery.finished().outcome(), "released");
 }
 
 #[test]
 fn a_run_that_ended_well_or_was_rejected_is_not_tried_again() {
-    let mut released = Delivery::new(run()).to_the_end();
+    let mut released = Delivery::new(run()).finished();
     released.hears("check", retry());
     assert_eq!(released.outcome(), "released");
     let why = "run 7 ended released and is not tried again; start a new one";
@@ -188,14 +199,12 @@ fn a_run_that_goes_on_is_not_tried_again() {
 
 #[test]
 fn a_person_starts_a_training_that_waits_for_one() {
-    let by_hand = crate::manifest::Manifest {
-        train: Toggle::On(Train { auto: false, ..Train::default() }),
-        ..manifest()
-    };
+    let by_hand =
+        crate::manifest::Manifest { train: Toggle::On(Train { auto: false, ..Train::default() }), ..manifest() };
     let mut delivery = Delivery::new(run_for(crate::run::Trigger::Push, by_hand)).until("train");
     delivery.hears("check", retry());
     assert!(matches!(delivery.run.waiting().unwrap().2.on, On::Job { .. }));
-    assert_eq!(delivery.to_the_end().outcome(), "released");
+    assert_eq!(delivery.finished().outcome(), "released");
 }
 
 #[test]
@@ -226,7 +235,7 @@ fn a_newer_change_waits_until_the_environment_is_in_order() {
         delivery.takes(&newer());
         assert_eq!((delivery.outcome(), delivery.run.superseded_by.clone()), ("", Some(run_id(8))), "{step}");
 
-        let delivery = delivery.to_the_end();
+        let delivery = delivery.finished();
 
         assert_eq!(delivery.outcome(), "superseded", "{step}");
         assert!(delivery.environment("qa").proven, "what was begun is brought to its end");
@@ -239,7 +248,7 @@ fn a_newer_change_waits_until_the_environment_is_in_order() {
 fn a_run_that_is_past_being_superseded_is_released() {
     let mut delivery = Delivery::at("smoke_test:prod");
     delivery.takes(&newer());
-    assert_eq!(delivery.to_the_end().outcome(), "released");
+    assert_eq!(delivery.finished().outcome(), "released");
 }
 
 #[test]

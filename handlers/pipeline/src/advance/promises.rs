@@ -54,7 +54,7 @@ proptest! {
         for (number, name) in [(6, "qa"), (8, "qa"), (6, "prod"), (8, "prod")] {
             delivery.other_run(number, name, &EnvironmentEvent::Leave);
         }
-        let delivery = delivery.to_the_end();
+        let delivery = delivery.finished();
         keeps_its_promises(&delivery, &delivery.done[done..]);
         prop_assert!(delivery.run.ended.is_some(), "L-TERMINATES, {:?}", delivery.run.plan);
         assert_quiet(&delivery);
@@ -137,8 +137,12 @@ fn happens(delivery: &mut Delivery, news: &News) {
         News::Other { run, event, is_prod } => {
             let reply_to = (key("deploy:qa"), 1);
             let release = Box::new(release(*run, MSE_04));
-            let acquire =
-                EnvironmentEvent::Acquire { number: *run, image: Some(release.image.clone()), explicit: false, reply_to };
+            let acquire = EnvironmentEvent::Acquire {
+                number: *run,
+                image: Some(release.image.clone()),
+                explicit: false,
+                reply_to,
+            };
             let deployed = EnvironmentEvent::Deployed { release };
             let event = [acquire, deployed, EnvironmentEvent::Proven, EnvironmentEvent::Leave][event % 4].clone();
             delivery.other_run(*run, if *is_prod { "prod" } else { "qa" }, &event);

@@ -61,7 +61,7 @@ impl Delivery {
     }
 
     /// Goes on well to the end.
-    pub(crate) fn to_the_end(mut self) -> Self {
+    pub(crate) fn finished(mut self) -> Self {
         self.deliver();
         for _ in 0..PATIENCE {
             if !self.goes_well() {

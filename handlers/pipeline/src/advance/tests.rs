@@ -12,13 +12,22 @@ use crate::steps::testing::{
 };
 
 const WAITS: [&str; 11] = [
-    "check", "provision", "train", "evaluate", "register", "package", "test_image", "profile", "deploy:qa",
-    "smoke_test:qa", "approve:prod",
+    "check",
+    "provision",
+    "train",
+    "evaluate",
+    "register",
+    "package",
+    "test_image",
+    "profile",
+    "deploy:qa",
+    "smoke_test:qa",
+    "approve:prod",
 ];
 
 #[test]
 fn a_run_goes_through_its_steps_one_by_one_and_is_released() {
-    let delivery = Delivery::new(run()).to_the_end();
+    let delivery = Delivery::new(run()).finished();
 
     assert_eq!(delivery.outcome(), "released");
     let begun = delivery.taken.iter().filter(|message| message.event == Event::Requested);
@@ -29,13 +38,13 @@ fn a_run_goes_through_its_steps_one_by_one_and_is_released() {
 
 #[test]
 fn one_image_goes_from_qa_to_production() {
-    let delivery = Delivery::new(run()).to_the_end();
+    let delivery = Delivery::new(run()).finished();
     assert_eq!(deployed(&delivery), [("qa", digest("image 7")), ("prod", digest("image 7"))]);
 }
 
 #[test]
 fn the_commit_s_status_is_set_when_a_run_starts_and_when_it_ends() {
-    let delivery = Delivery::new(run()).to_the_end();
+    let delivery = Delivery::new(run()).finished();
     let status = |good, text: &str| Effect::SetStatus { good, description: text.into() };
     assert_eq!(delivery.done.first(), Some(&status(None, "run 7 is under way")));
     assert_eq!(delivery.done.last(), Some(&status(Some(true), "run 7 released: 1 of 1 answers are right")));
@@ -43,7 +52,7 @@ fn the_commit_s_status_is_set_when_a_run_starts_and_when_it_ends() {
 
 #[test]
 fn i_effect_once_every_message_twice_is_every_message_once() {
-    let once = Delivery::new(run()).to_the_end();
+    let once = Delivery::new(run()).finished();
     let mut run = run();
     super::start(&mut run, once.now);
     for message in &once.taken {
@@ -74,7 +83,7 @@ fn early_news_is_bounded() {
         delivery.hears("train", completed("train-diabetes-8", JobOutputs::default()));
     }
     assert_eq!(delivery.run.early.len(), EARLY_KEPT);
-    assert_eq!(delivery.to_the_end().outcome(), "released");
+    assert_eq!(delivery.finished().outcome(), "released");
 }
 
 #[test]
@@ -123,7 +132,7 @@ fn l_terminates_every_wait_has_a_deadline_that_ends_the_run() {
 
 #[test]
 fn a_run_that_has_ended_ignores_what_it_is_told() {
-    let mut delivery = Delivery::new(run()).to_the_end();
+    let mut delivery = Delivery::new(run()).finished();
     for step in WAITS {
         for event in [Event::Requested, Event::PollDue, approved_by("berta"), cancel(), superseded()] {
             let (steps, ended) = (delivery.run.steps.clone(), delivery.run.ended.clone());
@@ -190,7 +199,7 @@ fn i_no_untested_a_step_that_is_asked_before_its_turn_does_not_begin() {
 #[test]
 fn i_pr_isolation_a_pull_request_is_checked_and_makes_nothing() {
     let trigger = Trigger::PullRequest { number: 12, base: "main".parse().unwrap() };
-    let delivery = Delivery::new(run_for(trigger, manifest())).to_the_end();
+    let delivery = Delivery::new(run_for(trigger, manifest())).finished();
 
     assert_eq!(delivery.outcome(), "checked");
     let harmless = |effect: &Effect| matches!(effect, Effect::SubmitJob(_) | Effect::SetStatus { .. });
@@ -205,7 +214,7 @@ fn a_run_without_steps_ends_at_once() {
 
 #[test]
 fn a_rehearsal_visits_every_step_asks_people_and_does_nothing() {
-    let delivery = Delivery::new(run_for(Trigger::Rehearsal, manifest())).until("approve:prod").to_the_end();
+    let delivery = Delivery::new(run_for(Trigger::Rehearsal, manifest())).until("approve:prod").finished();
 
     assert!(delivery.run.steps.values().all(|record| record.progress == Progress::Succeeded));
     assert_eq!(delivery.run.steps.len(), delivery.run.plan.len());
@@ -215,12 +224,17 @@ fn a_rehearsal_visits_every_step_asks_people_and_does_nothing() {
 #[test]
 fn a_redeploy_brings_an_older_image_without_making_anything() {
     let (model, image) = (model(3, MSE_05), digest("image 3"));
-    let of_run_3 =
-        Trigger::Redeploy { run: run_id(3), number: 3, model: Box::new(model.clone()), image: image.clone(), profile: None };
+    let of_run_3 = Trigger::Redeploy {
+        run: run_id(3),
+        number: 3,
+        model: Box::new(model.clone()),
+        image: image.clone(),
+        profile: None,
+    };
     let mut redeploy = run_for(of_run_3, manifest());
     (redeploy.facts.model, redeploy.facts.image) = (Some(model), Some(image.clone()));
 
-    let delivery = Delivery::new(redeploy).to_the_end();
+    let delivery = Delivery::new(redeploy).finished();
 
     assert_eq!((delivery.outcome(), deployed(&delivery)), ("released", vec![("qa", image.clone()), ("prod", image)]));
 }
@@ -231,7 +245,7 @@ fn a_release_that_fails_in_production_is_rolled_back_and_quarantined() {
     delivery.hears("smoke_test:prod", wrong_answer());
     assert_eq!(delivery.waiting(), "rollback:prod");
 
-    let delivery = delivery.to_the_end();
+    let delivery = delivery.finished();
 
     assert_eq!(delivery.outcome(), "rolled_back");
     let prod = delivery.environment("prod");
@@ -244,13 +258,13 @@ fn a_release_that_fails_in_production_is_rolled_back_and_quarantined() {
 fn l_healthy_a_release_that_fails_in_production_twice_is_rolled_back_twice() {
     let mut delivery = Delivery::new(run()).beside(prod_of_run_6()).until("smoke_test:prod");
     delivery.hears("smoke_test:prod", wrong_answer());
-    let mut delivery = delivery.to_the_end();
+    let mut delivery = delivery.finished();
     delivery.hears("check", retry());
 
     let mut delivery = delivery.until("smoke_test:prod");
     delivery.hears("smoke_test:prod", wrong_answer());
 
-    assert_eq!(delivery.to_the_end().outcome(), "rolled_back");
+    assert_eq!(delivery.finished().outcome(), "rolled_back");
 }
 
 #[test]
@@ -259,7 +273,7 @@ fn a_person_s_rollback_puts_the_release_before_back() {
     prod.good.push(release(5, MSE_05));
     let trigger = Trigger::Rollback { environment: environment("prod") };
 
-    let delivery = Delivery::new(run_for(trigger, manifest())).beside(prod).to_the_end();
+    let delivery = Delivery::new(run_for(trigger, manifest())).beside(prod).finished();
 
     assert_eq!(delivery.environment("prod").current.as_ref().unwrap().number, 5);
     assert_quiet(&delivery);
@@ -278,7 +292,7 @@ fn a_run_that_waits_for_its_turn_goes_on_when_the_other_is_done() {
     delivery.deliver();
 
     assert!(matches!(delivery.run.waiting().unwrap().2.on, On::Deployment { .. }));
-    assert_eq!(delivery.to_the_end().outcome(), "released");
+    assert_eq!(delivery.finished().outcome(), "released");
 }
 
 #[test]

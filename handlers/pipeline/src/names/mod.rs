@@ -73,9 +73,7 @@ fn word(text: &str, longest: usize, others: &str) -> bool {
     !text.is_empty()
         && text.len() <= longest
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
 }
 
 name!(

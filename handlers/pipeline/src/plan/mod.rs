@@ -17,9 +17,7 @@ pub fn plan(trigger: &Trigger, manifest: &Manifest) -> Vec<StepKey> {
             let making = [Provision, Train, Evaluate, Register, Package, TestImage, Profile];
             check().into_iter().chain(making).collect()
         }
-        Trigger::ScoringChange { .. } => {
-            check().into_iter().chain([Provision, Package, TestImage, Profile]).collect()
-        }
+        Trigger::ScoringChange { .. } => check().into_iter().chain([Provision, Package, TestImage, Profile]).collect(),
         Trigger::Model { .. } => vec![Provision, Package, TestImage, Profile],
         Trigger::Redeploy { .. } => Vec::new(),
         Trigger::Rollback { environment } => return vec![StepKey::at(Rollback, environment)],

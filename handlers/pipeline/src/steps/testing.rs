@@ -117,9 +117,7 @@ impl Scene {
 /// The answer of a world in which all is well.
 pub(crate) fn right_answer(step: &str, on: &On, champion: Option<Release>) -> Event {
     match on {
-        On::Job { job } => {
-            Event::JobFinished { job: job.clone(), result: JobResult::Completed(right_outputs(step)) }
-        }
+        On::Job { job } => Event::JobFinished { job: job.clone(), result: JobResult::Completed(right_outputs(step)) },
         On::Answer if step == "register" => Event::ModelRegistered { model: model(7, MSE_04) },
         On::Answer => Event::ChampionRead { champion },
         On::Build { build } => Event::ImageBuilt { build: build.clone(), digest: digest("image 7") },

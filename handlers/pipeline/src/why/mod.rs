@@ -36,16 +36,17 @@ pub fn why(run: &Run, now: Timestamp) -> Why {
             "Its time is up; the next sweep ends it.".into()
         });
         action = match &wait.on {
-            On::Approval { environment } => {
-                Some(format!("`trainyard approve {0} {environment}` or `trainyard reject {0} {environment}`", run.number))
-            }
+            On::Approval { environment } => Some(format!(
+                "`trainyard approve {0} {environment}` or `trainyard reject {0} {environment}`",
+                run.number
+            )),
             On::Start => Some(format!("`trainyard retry {}` starts the training", run.number)),
             On::Environment { .. } => Some("nothing: its turn comes when the run before it is done".into()),
             _ => None,
         };
-    } else if let Some(next) = run.plan.iter().find(|key| {
-        run.step(key).is_none_or(|record| record.progress == Progress::NotStarted)
-    }) {
+    } else if let Some(next) =
+        run.plan.iter().find(|key| run.step(key).is_none_or(|record| record.progress == Progress::NotStarted))
+    {
         sentences.push(format!("{next} has been asked to begin."));
     }
     if let Some(newer) = run.superseded_by.as_ref().filter(|_| run.ended.is_none()) {
@@ -67,7 +68,8 @@ fn opening(run: &Run) -> String {
 }
 
 fn closing(run: &Run, outcome: Outcome) -> String {
-    let step = run.ended.as_ref().and_then(|ended| ended.step.as_ref()).map(|key| format!(" at {key}")).unwrap_or_default();
+    let step =
+        run.ended.as_ref().and_then(|ended| ended.step.as_ref()).map(|key| format!(" at {key}")).unwrap_or_default();
     match outcome {
         Outcome::Released => "It was released.".into(),
         Outcome::NotBetter => "It ended well, and the champion stays: the new model is not better.".into(),
@@ -86,7 +88,8 @@ fn closing(run: &Run, outcome: Outcome) -> String {
 fn done_before(run: &Run) -> Vec<String> {
     let mut sentences = Vec::new();
     for (key, record) in &run.steps {
-        if record.progress == Progress::Failed && run.ended.as_ref().and_then(|ended| ended.step.as_ref()) != Some(key) {
+        if record.progress == Progress::Failed && run.ended.as_ref().and_then(|ended| ended.step.as_ref()) != Some(key)
+        {
             sentences.extend(record.because.iter().map(|because| format!("{key}: {}", sentence(because))));
         }
     }

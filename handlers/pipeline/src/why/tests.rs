@@ -4,9 +4,7 @@ use super::{sentence, span, why};
 use crate::advance::testing::Delivery;
 use crate::event::Event;
 use crate::run::{Run, Trigger};
-use crate::steps::testing::{
-    MSE_04, answered, manifest, noon, outputs, release, run, run_for, run_id, unreachable,
-};
+use crate::steps::testing::{MSE_04, answered, manifest, noon, outputs, release, run, run_for, run_id, unreachable};
 use crate::{environment::Environment, steps::testing};
 
 #[test]
@@ -43,7 +41,7 @@ fn a_wait_whose_time_is_up_is_said_to_end() {
 
 #[test]
 fn a_released_run_needs_no_action() {
-    let delivery = Delivery::new(run()).to_the_end();
+    let delivery = Delivery::new(run()).finished();
     let why = why(&delivery.run, noon());
     assert_eq!(why.sentences[1], "It was released.");
     assert_eq!(why.action, None);
@@ -55,7 +53,7 @@ fn a_model_that_is_not_better_ended_well_and_shows_both_numbers() {
     prod.current = Some(release(6, MSE_04));
     prod.proven = true;
 
-    let delivery = Delivery::new(run()).beside(prod).to_the_end();
+    let delivery = Delivery::new(run()).beside(prod).finished();
 
     let why = why(&delivery.run, noon());
     assert_eq!(why.sentences[1], "It ended well, and the champion stays: the new model is not better.");
@@ -81,7 +79,7 @@ fn a_rolled_back_run_says_what_was_wrong_with_the_release() {
     let mut delivery = Delivery::new(run()).beside(prod).until("smoke_test:prod");
     delivery.hears("smoke_test:prod", Event::EndpointCalled { round: 1, answers: vec![answered(500, "oops")] });
 
-    let delivery = delivery.to_the_end();
+    let delivery = delivery.finished();
 
     let why = explain(&delivery.run);
     assert_eq!(why[1], "It failed in production, and the last good release serves again.");

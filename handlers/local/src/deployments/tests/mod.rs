@@ -1,4 +1,5 @@
-use std::time::Instant;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt;
@@ -13,6 +14,8 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
+use super::http::HttpClient;
+use super::server::HOME_VARIABLE;
 use super::*;
 use crate::home::Home;
 

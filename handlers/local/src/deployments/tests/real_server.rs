@@ -55,6 +55,7 @@ async fn the_vendors_server_is_deployed_replaced_restarted_and_measured() {
     let log = deployments.logs(project, environment, &release.deployment, 0).await.unwrap().text;
     assert!(log.contains("loaded {'answer': 'd2'}"), "{log}");
     assert!(!log.contains("POST /score"), "each request has a line: {log}");
+    assert!(!log.contains("Traceback"), "{log}");
 
     let folder = bench.dir.path().join("load");
     fs::create_dir(&folder).unwrap();

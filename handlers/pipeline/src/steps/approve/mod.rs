@@ -125,7 +125,10 @@ pub fn may_answer(run: &Run, environment: &EnvironmentName, by: &str, verdict: V
         return Err("an answer needs a name".into());
     }
     if !approval.approvers.is_empty() && !approval.approvers.iter().any(|name| name == by) {
-        return Err(format!("{by} is not an approver for {environment}; approvers are {}", approval.approvers.join(", ")));
+        return Err(format!(
+            "{by} is not an approver for {environment}; approvers are {}",
+            approval.approvers.join(", ")
+        ));
     }
     if verdict == Verdict::Approve && !approval.requester_may_approve && by == run.requested_by {
         return Err(format!(

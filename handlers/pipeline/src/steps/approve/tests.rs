@@ -185,7 +185,9 @@ fn a_rehearsal_asks_people_too() {
 
 /// The gate of production, asked for and open.
 fn gate(approval: Approval) -> Scene {
-    Scene::of("approve:prod").with(|run| run.manifest.environments[1].1.approval = Some(approval)).after(Event::Requested)
+    Scene::of("approve:prod")
+        .with(|run| run.manifest.environments[1].1.approval = Some(approval))
+        .after(Event::Requested)
 }
 
 fn answer(scene: &Scene, by: &str) -> Result<(), String> {

@@ -64,8 +64,7 @@ fn red_tests_fail_and_their_reports_are_kept() {
 
     assert_eq!(decision.progress, Progress::Failed);
     assert_eq!(decision.because, ["test exited with 1", "pytest: 1 failed, 5 passed"]);
-    let report =
-        Fact::Report { name: "check/unit-testresults.xml".into(), digest: digest("unit-testresults.xml") };
+    let report = Fact::Report { name: "check/unit-testresults.xml".into(), digest: digest("unit-testresults.xml") };
     assert_eq!(decision.facts, [report]);
 }
 

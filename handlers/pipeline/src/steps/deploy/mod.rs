@@ -70,8 +70,7 @@ pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<De
                 Some(failed(reason).because(still_serving(environment, cx)))
             }
             (On::Deployment { deployment }, Event::PollDue) => {
-                let ask =
-                    Effect::AskDeployment { environment: environment.clone(), deployment: deployment.clone() };
+                let ask = Effect::AskDeployment { environment: environment.clone(), deployment: deployment.clone() };
                 Some(Decision::to(cx.keep_waiting(record)).perform(ask))
             }
             (On::Deployment { deployment }, Event::DeadlinePassed) => {
@@ -125,8 +124,12 @@ fn granted(current: Option<&Release>, last_good: Option<&Release>, cx: &Context<
     };
     let wait = cx.wait(On::Deployment { deployment: release.deployment.clone() }, READY_POLL_SECS, READY_SECS);
     let fact = Fact::Deployed { environment: environment.clone(), release: release.clone() };
-    let spec =
-        DeploymentSpec { project: run.project.clone(), environment: environment.clone(), reply_to: cx.reply_to(), release };
+    let spec = DeploymentSpec {
+        project: run.project.clone(),
+        environment: environment.clone(),
+        reply_to: cx.reply_to(),
+        release,
+    };
     Decision::to(wait).learn(held).learn(fact).perform(Effect::Deploy(Box::new(spec)))
 }
 

@@ -4,7 +4,7 @@ use crate::event::{EnvironmentEvent, Event};
 use crate::release::{Limits, Release};
 use crate::run::{Evaluation, On, Outcome, Progress, Run, Trigger};
 use crate::steps::testing::{
-    MSE_04, MSE_045, MSE_05, Scene, approved_by, broken, busy, digest, environment, granted, key, model, ready,
+    MSE_04, MSE_05, MSE_045, Scene, approved_by, broken, busy, digest, environment, granted, key, model, ready,
     refused, release, run_id, secs, tell, wait,
 };
 

@@ -63,11 +63,7 @@ fn judge(champion: Option<&Release>, cx: &Context<'_>) -> Decision {
     let mut decision = Decision::succeed();
     decision.because.extend(evaluation.because.iter().cloned());
     decision = decision.learn(Fact::Evaluated(evaluation));
-    if passed || rules.on_worse == OnWorse::Register {
-        decision
-    } else {
-        decision.end(Outcome::NotBetter, None)
-    }
+    if passed || rules.on_worse == OnWorse::Register { decision } else { decision.end(Outcome::NotBetter, None) }
 }
 
 /// Compares a challenger's metrics with the champion's, rule by rule.

@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::manifest::{Evaluate, Goal, OnWorse, Rule};
 use crate::release::Release;
 use crate::run::{Evaluation, Outcome, Progress};
-use crate::steps::testing::{MSE_04, MSE_045, MSE_05, Scene, environment, refused, release, secs, wait};
+use crate::steps::testing::{MSE_04, MSE_05, MSE_045, Scene, environment, refused, release, secs, wait};
 
 #[test]
 fn the_challenger_is_compared_with_what_serves_in_production() {
@@ -172,7 +172,8 @@ fn an_improvement_may_have_to_be_of_some_size() {
 fn an_improvement_that_is_too_small_is_said_to_be_one() {
     let rule = Rule { min_improvement: 5.0, ..rule(Goal::Minimize) };
     let evaluation = compare(&rules(vec![rule]), &metrics(MSE_04), Some(&release(6, MSE_05))).unwrap();
-    let because = "mse 3295.7411 is better than 3298.9096 of diabetes_model:6 in production, but by less than the 5 asked for";
+    let because =
+        "mse 3295.7411 is better than 3298.9096 of diabetes_model:6 in production, but by less than the 5 asked for";
     assert_eq!(evaluation.because, [because]);
 }
 
@@ -202,7 +203,10 @@ fn all_rules_must_hold() {
 #[test]
 fn zero_equals_zero_in_words_too() {
     let evaluation = compare(&rules(vec![rule(Goal::Minimize)]), &metrics(0.0), Some(&release(6, 0.0))).unwrap();
-    assert_eq!(evaluation.because, ["mse 0.0000 equals that of diabetes_model:6 in production, and equal is not better"]);
+    assert_eq!(
+        evaluation.because,
+        ["mse 0.0000 equals that of diabetes_model:6 in production, and equal is not better"]
+    );
 }
 
 #[test]

@@ -61,7 +61,8 @@ fn a_job_that_ends_well_takes_the_run_on() {
 #[test]
 fn a_job_that_fails_ends_the_run_with_its_reason() {
     for step in JOB_STEPS {
-        let decision = Scene::begun(step).decides(job_failed(&name(step), "python exited with 1", JobOutputs::default()));
+        let decision =
+            Scene::begun(step).decides(job_failed(&name(step), "python exited with 1", JobOutputs::default()));
         assert_eq!(decision.because, ["python exited with 1"], "{step}");
         assert_failed(&decision);
     }

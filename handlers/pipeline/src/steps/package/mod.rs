@@ -30,9 +30,9 @@ pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<De
     let On::Build { build } = &wait.on else { return None };
     let failed = |reason: &str| Some(Decision::fail(reason, retry_advice(cx.run, Step::Package)));
     match event {
-        Event::ImageBuilt { build: built, digest } if built == build => Some(
-            Decision::succeed().because(format!("image {}", digest.short())).learn(Fact::Packaged(digest.clone())),
-        ),
+        Event::ImageBuilt { build: built, digest } if built == build => {
+            Some(Decision::succeed().because(format!("image {}", digest.short())).learn(Fact::Packaged(digest.clone())))
+        }
         Event::ImageFailed { build: broken, reason } if broken == build => failed(reason),
         Event::Refused { reason, .. } => failed(reason),
         Event::PollDue => {

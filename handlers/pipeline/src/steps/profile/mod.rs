@@ -72,8 +72,7 @@ fn keep(outputs: &JobOutputs, cx: &Context<'_>) -> Decision {
             ("requestedCpu".to_owned(), format!("{}", limits.cpu_cores)),
             ("requestedMemoryInGb".to_owned(), format!("{:.2}", limits.memory_mib as f64 / 1024.0)),
         ]);
-        decision =
-            decision.perform(Effect::TagModel { name: model.name.clone(), version: model.version, tags });
+        decision = decision.perform(Effect::TagModel { name: model.name.clone(), version: model.version, tags });
     }
     decision.learn(Fact::Profiled(profile))
 }

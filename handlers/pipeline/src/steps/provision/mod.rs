@@ -7,7 +7,8 @@
 
 use super::job::{self, News};
 use crate::decision::{Context, Decision};
-use crate::event::Event;
+use crate::event::{Event, Step};
+use crate::manifest::Train;
 use crate::run::{Progress, StepRecord};
 
 #[cfg(test)]
@@ -24,7 +25,10 @@ pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<De
     }
     Some(match job::news(record, event, cx)? {
         News::Completed(_, outputs) => {
-            let mut decision = Decision::succeed();
+            let environments = environments(cx);
+            let words: Vec<&str> = environments.iter().map(String::as_str).collect();
+            let ready = format!("the Python environments of {} are ready", super::evaluate::list(&words));
+            let mut decision = Decision::succeed().because(ready);
             decision.because.extend(outputs.said.iter().cloned());
             decision
         }
@@ -35,13 +39,20 @@ pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<De
 
 fn begin(cx: &Context<'_>) -> Decision {
     let Some(mut job) = job::spec(cx, TIMEOUT_MINUTES) else { return job::no_source(cx) };
-    let manifest = cx.manifest();
-    let trains = cx.run.plan.iter().any(|key| key.step == crate::event::Step::Train);
-    let train = manifest.train.get().filter(|_| trains);
-    job.environments = train.map(|train| train.environment.clone()).into_iter().collect();
-    if !job.environments.contains(&manifest.scoring.environment) {
-        job.environments.push(manifest.scoring.environment.clone());
-    }
-    job.data = train.and_then(|train| train.data.clone());
+    job.environments = environments(cx);
+    job.data = trains(cx).and_then(|train| train.data.clone());
     job::submit(job, cx)
+}
+
+/// The dependency files of the environments that the steps after this one run in.
+fn environments(cx: &Context<'_>) -> Vec<String> {
+    let scoring = cx.manifest().scoring.environment.clone();
+    let train = trains(cx).map(|train| train.environment.clone()).filter(|train| *train != scoring);
+    train.into_iter().chain([scoring]).collect()
+}
+
+/// The training section, if this run trains.
+fn trains<'a>(cx: &Context<'a>) -> Option<&'a Train> {
+    let plans = cx.run.plan.iter().any(|key| key.step == Step::Train);
+    cx.manifest().train.get().filter(|_| plans)
 }

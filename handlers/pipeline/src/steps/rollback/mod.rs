@@ -77,8 +77,7 @@ pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<De
                 Some(lost(reason, cx))
             }
             (On::Deployment { deployment }, Event::PollDue) => {
-                let ask =
-                    Effect::AskDeployment { environment: environment.clone(), deployment: deployment.clone() };
+                let ask = Effect::AskDeployment { environment: environment.clone(), deployment: deployment.clone() };
                 Some(Decision::to(cx.keep_waiting(record)).perform(ask))
             }
             (_, Event::DeadlinePassed) => Some(lost("the last good release did not get healthy in time", cx)),
@@ -102,8 +101,7 @@ fn put_back(good: Release, cx: &Context<'_>) -> Decision {
     let environment = cx.environment().clone();
     let because = format!("the release of run {} is put back in {environment}", good.number);
     let wait = cx.wait(On::Deployment { deployment: good.deployment.clone() }, POLL_SECS, READY_SECS);
-    let spec =
-        DeploymentSpec { project: cx.run.project.clone(), environment, reply_to: cx.reply_to(), release: good };
+    let spec = DeploymentSpec { project: cx.run.project.clone(), environment, reply_to: cx.reply_to(), release: good };
     Decision::to(wait).because(because).perform(Effect::Deploy(Box::new(spec)))
 }
 
@@ -120,7 +118,8 @@ fn serves(good: Release, endpoint: &str, cx: &Context<'_>) -> Decision {
     if matches!(cx.run.trigger, Trigger::Rollback { .. }) {
         return decision.learn(Fact::Deployed { environment, release: good });
     }
-    let advice = format!("See what was wrong with `trainyard why {}`; the failed image is in quarantine.", cx.run.number);
+    let advice =
+        format!("See what was wrong with `trainyard why {}`; the failed image is in quarantine.", cx.run.number);
     decision.end(Outcome::RolledBack, Some(advice))
 }
 
@@ -128,6 +127,9 @@ fn lost(reason: &str, cx: &Context<'_>) -> Decision {
     let environment = cx.environment();
     Decision::fail(
         format!("the last good release could not be put back in {environment}: {reason}"),
-        format!("{environment} needs a person now: look at it, then `trainyard rollback {} {environment}`.", cx.run.project),
+        format!(
+            "{environment} needs a person now: look at it, then `trainyard rollback {} {environment}`.",
+            cx.run.project
+        ),
     )
 }

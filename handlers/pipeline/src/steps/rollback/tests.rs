@@ -107,7 +107,9 @@ fn l_no_event_lost_a_poll_asks_for_the_turn_and_then_after_the_deployment() {
 fn news_that_comes_early_late_twice_or_about_another_deployment_changes_nothing() {
     assert_eq!(after_a_failure().hears(ready(GOOD)), None);
     let waiting = after_a_failure().after(Event::Requested);
-    for foreign in [ready("diabetes-prod-7"), broken("diabetes-prod-7"), granted(None, good()), busy(), Event::Requested] {
+    for foreign in
+        [ready("diabetes-prod-7"), broken("diabetes-prod-7"), granted(None, good()), busy(), Event::Requested]
+    {
         assert_eq!(waiting.hears(foreign), None);
     }
     let done = waiting.after(ready(GOOD));

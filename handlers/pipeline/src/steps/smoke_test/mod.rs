@@ -85,7 +85,9 @@ fn judge(smoke: &[Smoke], round: u32, answers: &[Answer], record: &StepRecord, c
         return failed(reason, cx);
     }
     match unreachable {
-        None => proven(Decision::succeed().because(format!("{} of {} answers are right", answers.len(), smoke.len())), cx),
+        None => {
+            proven(Decision::succeed().because(format!("{} of {} answers are right", answers.len(), smoke.len())), cx)
+        }
         Some(reason) if round >= ROUNDS => failed(format!("nobody answers after {ROUNDS} rounds: {reason}"), cx),
         Some(_) => {
             let mut progress = cx.keep_waiting(record);
@@ -128,7 +130,8 @@ pub fn judge_answer(expect: &Expect, status: u16, body: &str) -> Result<(), Stri
     }
     for (at, (number, wanted)) in numbers.iter().zip(expect.result.iter().flatten()).enumerate() {
         let number = number.as_f64().ok_or_else(|| format!("result {} is not a number: {number}", at + 1))?;
-        if !((number - wanted).abs() <= expect.tolerance) {
+        let off = (number - wanted).abs();
+        if off.is_nan() || off > expect.tolerance {
             return Err(format!("result {} is {number} instead of {wanted} ± {}", at + 1, expect.tolerance));
         }
     }

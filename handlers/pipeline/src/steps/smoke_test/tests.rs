@@ -14,7 +14,10 @@ fn the_payloads_are_sent_to_the_release_and_no_other() {
 
     let calls = vec![Call { payload: "scoring/smoke.json".into() }];
     let deployment = release(7, MSE_05).deployment;
-    assert_eq!(decision.effects, [Effect::CallEndpoint { environment: environment("qa"), deployment, round: 1, calls }]);
+    assert_eq!(
+        decision.effects,
+        [Effect::CallEndpoint { environment: environment("qa"), deployment, round: 1, calls }]
+    );
 }
 
 #[test]
