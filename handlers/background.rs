@@ -23,7 +23,8 @@ pub fn start(options: &UpOptions) -> Result<Started, Failure> {
     let since = Instant::now();
     // One that works there is taken as it is. One that is just stopping is waited for, and then there is none.
     while let Some(holder) = holder(&options.home)? {
-        if let Some(port) = up::read_port(&options.home).filter(|&port| answers(port)) {
+        let port = up::read_port(&options.home);
+        if let Some(port) = port.filter(|&port| holder.pid.is_some_and(|pid| answers(port, pid))) {
             return Ok(Started { port, already: true });
         }
         if since.elapsed() > PATIENCE {
@@ -33,7 +34,7 @@ pub fn start(options: &UpOptions) -> Result<Started, Failure> {
         std::thread::sleep(LOOK);
     }
     // Opened once, so that what is wrong with the folder is said here and not in a log. It is let go at once.
-    drop(Home::open(&options.home).map_err(up::home_failure)?);
+    drop(up::open(options)?);
     let file = options.home.join(LOG);
     let log = OpenOptions::new().create(true).append(true).open(&file);
     let log = log.and_then(|log| Ok((log.try_clone()?, log)));
@@ -55,7 +56,7 @@ fn holder(home: &Path) -> Result<Option<Holder>, Failure> {
     match Home::peek(home) {
         Ok(glance) => Ok(glance.holder),
         // An empty folder may become a home; what is wrong with any other is said when it is opened.
-        Err(HomeError::Absent(_) | HomeError::Foreign(_)) => Ok(None),
+        Err(HomeError::Absent(_) | HomeError::Foreign(_) | HomeError::Failed { .. }) => Ok(None),
         Err(error) => Err(up::home_failure(error)),
     }
 }
@@ -65,11 +66,13 @@ fn wait(child: &mut Child, options: &UpOptions, log: &Path, said_from: u64) -> R
     let since = Instant::now();
     while since.elapsed() < PATIENCE {
         if let Ok(Some(status)) = child.try_wait() {
-            let exit = if status.code() == Some(Exit::Unreachable as i32) { Failure::unreachable } else { Failure::input };
-            return Err(exit(last_words(log, said_from)));
+            let mut failure = last_words(log, said_from);
+            if status.code() == Some(Exit::Unreachable as i32) {
+                failure.exit = Exit::Unreachable;
+            }
+            return Err(failure);
         }
-        // Asked in this order: whoever answers on the port of a host that has ended is another.
-        if up::read_port(&options.home) == Some(options.port) && answers(options.port) {
+        if answers(options.port, child.id()) {
             return Ok(());
         }
         std::thread::sleep(LOOK);
@@ -78,7 +81,8 @@ fn wait(child: &mut Child, options: &UpOptions, log: &Path, said_from: u64) -> R
     Err(Failure::unreachable(format!("the host did not come up within a minute; its log is {}", log.display())))
 }
 
-fn answers(port: u16) -> bool {
+/// Whether this process is a host that takes requests on this port.
+fn answers(port: u16, process: u32) -> bool {
     use std::io::{Read as _, Write as _};
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
     let Ok(mut stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_secs(1)) else { return false };
@@ -87,20 +91,21 @@ fn answers(port: u16) -> bool {
     let mut answer = String::new();
     stream.write_all(request.as_bytes()).is_ok()
         && stream.read_to_string(&mut answer).is_ok()
-        && answer.contains("\"Running\"")
+        && answer.contains("\"state\":\"Running\"")
+        && answer.contains(&format!("\"processId\":{process},"))
 }
 
-/// What a host that ended said last: its failure.
-fn last_words(log: &Path, from: u64) -> String {
+/// What a host that ended said last.
+fn last_words(log: &Path, from: u64) -> Failure {
     let text = fs::read(log).unwrap_or_default();
     let text = text.get(usize::try_from(from).unwrap_or_default()..).unwrap_or_default();
     let text = String::from_utf8_lossy(text);
-    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let failure = lines.iter().rposition(|line| line.starts_with("error: "));
-    let said = lines[failure.unwrap_or(lines.len().saturating_sub(3))..].join(" ");
-    match said.strip_prefix("error: ") {
-        Some(said) => said.to_owned(),
-        None if said.is_empty() => format!("the host ended and did not say why; its log is {}", log.display()),
-        None => said,
+    let Some((_, failure)) = text.rsplit_once("error: ") else {
+        return Failure::input(format!("the host ended and did not say why; its log is {}", log.display()));
+    };
+    let line = |text: &str| text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    match failure.split_once("\n  try: ") {
+        Some((sentence, advice)) => Failure::input(line(sentence)).advice(line(advice)),
+        None => Failure::input(line(failure)),
     }
 }

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use cli::{Exit, Failure, Started, UpOptions};
 
@@ -25,6 +26,12 @@ impl cli::Machine for ThisMachine {
 
     fn start_in_background(&self, options: &UpOptions) -> Result<Started, Failure> {
         background::start(options)
+    }
+
+    fn wait_for_end(&self, process: u32, at_most: Duration) -> bool {
+        let Ok(runtime) = runtime() else { return false };
+        let ended = local::deployments::process_ended(process.cast_signed());
+        runtime.block_on(async { tokio::time::timeout(at_most, ended).await.is_ok() })
     }
 
     fn handler(&self, home: &Path) -> Result<Exit, Failure> {

@@ -35,8 +35,7 @@ pub fn run(options: &UpOptions) -> Result<Exit, Failure> {
     crate::runtime()?.block_on(async {
         // First of all: from here on a signal ends what was begun, and not the process.
         let mut wish = Wish::listen().map_err(|error| Failure::input(format!("cannot listen to signals: {error}")))?;
-        let home = Home::open(&options.home).map_err(home_failure)?;
-        port_is_free(options.port).await?;
+        let home = open(options)?;
         let layout = home.layout().clone();
         let machine = Machine::open(home, settings(options)).await;
         let machine = machine.map_err(|error| Failure::input(error.to_string()))?;
@@ -50,9 +49,21 @@ pub fn run(options: &UpOptions) -> Result<Exit, Failure> {
             }
         }
         lived?;
-        say("Trainyard is down.");
+        say("Trainyard is down. The next `trainyard up` goes on where it was.");
         Ok(Exit::Done)
     })
+}
+
+/// Takes the home. A host that cannot listen must not get so far: it would leave a home, or start what is deployed.
+pub fn open(options: &UpOptions) -> Result<Home, Failure> {
+    let port = options.port;
+    let is_free = std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+    // Our own host has the port, and then it has the home as well, which says more.
+    let is_in_use = || Home::peek(&options.home).is_ok_and(|glance| glance.holder.is_some());
+    if !is_free && !is_in_use() {
+        return Err(busy(port));
+    }
+    Home::open(&options.home).map_err(home_failure)
 }
 
 /// Python environments by this machine's settings.
@@ -111,7 +122,7 @@ async fn live(machine: &Machine, layout: &Layout, options: &UpOptions, wish: &mu
         }
         () = wish.spoken() => running.stop(),
     };
-    say("Stopping. Deployments and jobs stop too; the next `trainyard up` starts them again.");
+    say("Stopping, with what is deployed and what runs. Ctrl+C once more leaves them running.");
     tokio::select! {
         stopped = stopped => stopped.map_err(|error| host_failure(error, options)),
         () = wish.spoken() => Ok(()),
@@ -172,14 +183,6 @@ async fn open_link(home: &Path) -> Result<(TcpListener, Link), Failure> {
     let link = Link { address: listener.local_addr().map_err(unreachable)?, token };
     write_link(home, &link).map_err(|error| Failure::input(format!("cannot write the home: {error}")))?;
     Ok((listener, link))
-}
-
-/// Deployments and jobs are taken over when the backends open; a host that cannot listen must not get so far.
-async fn port_is_free(port: u16) -> Result<(), Failure> {
-    match TcpListener::bind(("127.0.0.1", port)).await {
-        Ok(_) => Ok(()),
-        Err(_) => Err(busy(port)),
-    }
 }
 
 fn busy(port: u16) -> Failure {

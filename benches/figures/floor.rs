@@ -1,6 +1,7 @@
 //! The floors: programs that do nothing but what cannot be left out.
 
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::path::Path;
 
 use axum::routing::{any, get};
@@ -47,25 +48,25 @@ impl Steps {
             )
             .unwrap();
         for run in 0..runs {
-            connection.execute("INSERT INTO documents VALUES (?1, x'')", [run]).unwrap();
+            connection.execute("INSERT INTO documents VALUES (?1, x'')", [run as i64]).unwrap();
         }
         Self { connection, document: vec![b'd'; document], message: vec![b'm'; message], written: 0 }
     }
 
     /// Commits one step of each of these runs, the `nth` of 13: documents grow with their journal.
-    pub fn commit(&mut self, runs: std::ops::Range<usize>, nth: usize) {
-        let run = |sql: &str| self.connection.prepare_cached(sql).unwrap().execute([]).unwrap();
-        run("BEGIN IMMEDIATE");
-        for key in runs {
+    pub fn commit(&mut self, runs: Range<usize>, nth: usize) {
+        let execute = |sql: &str| self.connection.prepare_cached(sql).unwrap().execute([]).unwrap();
+        execute("BEGIN IMMEDIATE");
+        for run in runs {
             self.written += 1;
             // Otherwise SQLite would see that nothing has changed, and write nothing.
             self.document[..8].copy_from_slice(&self.written.to_be_bytes());
             let size = self.document.len() * (STEPS + nth + 1) / (2 * STEPS);
             let mut update = self.connection.prepare_cached("UPDATE documents SET body = ?1 WHERE key = ?2").unwrap();
-            update.execute((&self.document[..size], key)).unwrap();
+            update.execute((&self.document[..size], run as i64)).unwrap();
             let mut insert = self.connection.prepare_cached("INSERT INTO messages (body) VALUES (?1)").unwrap();
             insert.execute([&self.message]).unwrap();
         }
-        run("COMMIT");
+        execute("COMMIT");
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use local::home::Home;
-use pipeline::event::Message;
+use pipeline::event::{Event, Message, Verdict};
 use pipeline::names::RunId;
 use pipeline::run::Run;
 use runner::keys;
@@ -74,19 +74,14 @@ fn fill(home: &Path) {
 /// A rehearsal that has come to its end.
 fn finished() -> Run {
     let mut run = rehearsal("finished");
-    pipeline::start(&mut run, run.created_at);
+    let now = run.created_at;
+    pipeline::start(&mut run, now);
     while let Some(letter) = run.outbox.pop() {
-        let message: Message = letter.message;
-        pipeline::advance(&mut run, &message, run.created_at.clone());
+        pipeline::advance(&mut run, &letter.message, now);
         if let Some((key, record, _)) = run.waiting() {
             let (step, attempt) = (key.clone(), record.attempt);
-            let event = pipeline::event::Event::ApprovalAnswered {
-                verdict: pipeline::event::Verdict::Approve,
-                by: "berta".into(),
-                reason: None,
-            };
+            let event = Event::ApprovalAnswered { verdict: Verdict::Approve, by: "berta".into(), reason: None };
             let message = Message { id: "approved".into(), run: run.id.clone(), step, attempt, event };
-            let now = run.created_at;
             pipeline::advance(&mut run, &message, now);
         }
     }

@@ -1,5 +1,7 @@
 //! Runs as callers see them. The shape is an interface that scripts rely on.
 
+use std::collections::BTreeMap;
+
 use pipeline::environment::Environment;
 use pipeline::names::EnvironmentName;
 use pipeline::run::{Progress, Run};
@@ -15,8 +17,15 @@ pub fn summary(run: &Run) -> Value {
         "outcome": run.ended.as_ref().map(|ended| ended.outcome),
         "waiting_for": waiting.map(|(_, _, wait)| wait.on.describe()),
         "step": waiting.map(|(key, ..)| key),
-        "metrics": run.facts.metrics,
+        "metrics": compared(run),
     })
+}
+
+/// The numbers that decide; all of them where no rule names any.
+fn compared(run: &Run) -> BTreeMap<&str, f64> {
+    let rules = &run.manifest.evaluate.rules;
+    let decides = |name: &str| rules.is_empty() || rules.iter().any(|rule| rule.metric == name);
+    run.facts.metrics.iter().map(|(name, value)| (name.as_str(), *value)).filter(|(name, _)| decides(name)).collect()
 }
 
 /// A run with everything.
@@ -33,6 +42,7 @@ pub fn whole(run: &Run, environments: &[(EnvironmentName, Option<Environment>)])
         json!({"name": model.name, "version": model.version, "digest": model.digest})
     });
     let parts = json!({
+        "metrics": run.facts.metrics,
         "steps": steps(run),
         "champion": champion,
         "evaluation": run.facts.evaluation.as_ref().map(|it| json!({"passed": it.passed, "because": it.because})),

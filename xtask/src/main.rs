@@ -5,20 +5,13 @@
 //! cargo xtask stage [--zip FILE]      what the Functions host wants, side by side: host.json, binary, functions
 //! ```
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use xtask::{archive, functions, repository, stage};
 
-mod archive;
 mod build;
-mod functions;
-mod stage;
-#[path = "../../handlers/functions/table.rs"]
-mod table;
-#[cfg(test)]
-mod tests;
-mod verify;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Tasks of the repository")]
@@ -79,10 +72,4 @@ fn main() -> Result<()> {
             Ok(())
         }
     }
-}
-
-/// The folder of this repository.
-fn repository() -> PathBuf {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask).to_owned()
 }

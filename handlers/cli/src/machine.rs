@@ -1,6 +1,7 @@
 //! What the command line needs of the machine it runs on, and leaves to those who know it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::failure::{Exit, Failure};
 
@@ -45,6 +46,9 @@ pub trait Machine {
     ///
     /// As [`up`](Self::up); nothing is left running then.
     fn start_in_background(&self, options: &UpOptions) -> Result<Started, Failure>;
+
+    /// Waits until a process of this machine has ended, and answers whether it has.
+    fn wait_for_end(&self, process: u32, at_most: Duration) -> bool;
 
     /// Runs the custom handler that the Functions host starts.
     ///

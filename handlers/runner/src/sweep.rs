@@ -8,7 +8,7 @@ use pipeline::run::Run;
 use tracing::{info, warn};
 
 use crate::keys;
-use crate::ports::Result;
+use crate::ports::{Expect, Result};
 use crate::records::parse;
 use crate::runner::Runner;
 
@@ -61,10 +61,31 @@ impl Runner {
             return Ok(false);
         };
         let run: Run = parse(&key, &document.body)?;
+        if is_over(&run) {
+            return self.unmark(id).await.map(|()| false);
+        }
         let Some(message) = due(&run, self.ports.clock.now()) else { return Ok(false) };
         self.handle(&message).await?;
         Ok(true)
     }
+
+    /// Removes the mark of a run that is over: a crash came between its last save and this. Somebody may ask for another
+    /// try at this very moment, so the run is looked at once more.
+    async fn unmark(&self, id: &RunId) -> Result<()> {
+        let store = &self.ports.store;
+        store.delete(&keys::active(id)).await?;
+        let key = keys::run(id);
+        let Some(document) = store.get(&key).await? else { return Ok(()) };
+        if !is_over(&parse(&key, &document.body)?) {
+            store.put(&keys::active(id), b"{}".to_vec(), Expect::Anything).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Nothing of this run is left to do.
+fn is_over(run: &Run) -> bool {
+    run.ended.is_some() && run.pending.is_empty() && run.outbox.is_empty()
 }
 
 /// The message that wakes a run now; None: it may sleep on.

@@ -118,11 +118,21 @@ impl Machine {
 
     /// Starts the host, and waits until it takes requests.
     pub fn up(&self) {
+        self.begin(&[]);
+        self.until_up();
+    }
+
+    /// Starts the host with more arguments, and does not wait for it.
+    pub fn begin(&self, arguments: &[&str]) {
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
-        let mut command = self.command(&["up"]);
+        let mut command = self.command(&[&["up"], arguments].concat());
         command.env("SWEEP_SCHEDULE", "* * * * * *").envs(self.variables.iter().cloned());
         command.stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
         *self.host() = Some(command.spawn().unwrap());
+    }
+
+    /// Waits until the host takes requests.
+    pub fn until_up(&self) {
         eventually("the host is up", || {
             if let Some(status) = self.host().as_mut().and_then(|host| host.try_wait().unwrap()) {
                 panic!("the host ended with {status}: {}", self.host_log());
@@ -132,7 +142,7 @@ impl Machine {
         });
     }
 
-    /// Asks the host to stop, and waits until it has. Jobs and deployments go on.
+    /// Asks the host to stop, and waits until it has. Jobs and deployments stop with it.
     pub fn down(&self) {
         self.end_host(Signal::TERM);
     }

@@ -93,15 +93,11 @@ fn down_with_no_host_says_that_there_is_none() {
 #[test]
 fn down_waits_until_the_host_is_gone() {
     let host = Host::start();
-    host.says("POST /admin/host/stop", 200, json!({})).says("GET /admin/host/status", 503, json!({}));
-    let port = host.port;
-    let stopping = std::thread::spawn(move || {
-        while !host.asked().iter().any(|(line, _)| line == "GET /admin/host/status") {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-    });
-    let said = type_in(port, &["down"]);
-    stopping.join().unwrap();
+    host.says("POST /admin/host/stop", 200, json!({}));
+    host.says("GET /admin/host/status", 200, json!({ "state": "Running", "processId": 7 }));
+    let machine = Hands::default();
+    let said = type_in_as(host.port, &["down"], &machine, None);
+    assert_eq!(*machine.waited_for.lock().unwrap(), [7]);
     assert_eq!(said.exit, Exit::Done, "{}", said.err);
     assert!(said.out.contains("is stopped"), "{}", said.out);
 }

@@ -15,6 +15,7 @@ mod watching;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use clap::Parser as _;
 
@@ -76,6 +77,7 @@ struct Hands {
     port: u16,
     python: Option<String>,
     ups: Mutex<Vec<UpOptions>>,
+    waited_for: Mutex<Vec<u32>>,
 }
 
 impl Machine for Hands {
@@ -86,6 +88,11 @@ impl Machine for Hands {
 
     fn start_in_background(&self, _: &UpOptions) -> Result<Started, Failure> {
         Ok(Started { port: self.port, already: true })
+    }
+
+    fn wait_for_end(&self, process: u32, _: Duration) -> bool {
+        self.waited_for.lock().unwrap().push(process);
+        true
     }
 
     fn handler(&self, _: &Path) -> Result<Exit, Failure> {

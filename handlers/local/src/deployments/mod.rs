@@ -55,6 +55,7 @@ mod tell;
 mod tests;
 mod usage;
 
+pub use self::process::ended as process_ended;
 pub use self::settings::{Interpreters, Settings};
 
 const BACKEND: &str = "the local deployments";
@@ -122,9 +123,11 @@ impl LocalDeployments {
         for environment in environments {
             for orders in environment.inner.lock().await.orders.values() {
                 // Who has another order is on its way out already.
-                orders.send_if_modified(|order| *order == Order::Go && {
-                    *order = Order::Rest;
-                    true
+                orders.send_if_modified(|order| {
+                    *order == Order::Go && {
+                        *order = Order::Rest;
+                        true
+                    }
                 });
             }
         }

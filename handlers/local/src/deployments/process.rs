@@ -115,6 +115,14 @@ impl Mark {
     }
 }
 
+/// Waits for the end of a process of this machine; one that nobody knows has ended.
+pub async fn ended(pid: i32) {
+    let mark = started(pid).map(|started| Mark { pid, started });
+    if let Some(end) = mark.as_ref().and_then(watch_end) {
+        end.await;
+    }
+}
+
 /// Opens a file that is only added to.
 pub fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)

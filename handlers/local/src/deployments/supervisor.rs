@@ -15,8 +15,8 @@ use tracing::{info, warn};
 use super::board::Target;
 use super::process::Process;
 use super::server::{HOME_VARIABLE, Server, Started, last_words, wait_until_healthy};
-use super::state::{Deployment, Phase, Running};
 use super::shared::{Environment, Shared};
+use super::state::{Deployment, Phase, Running};
 
 /// What a watcher is told. Orders are given under the environment's lock, when the state says so already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use runner::ports::Parcel;
 use tokio::time::sleep;
 use tracing::warn;
 
-use super::state::{Deployment, Phase};
 use super::shared::{Environment, Shared};
+use super::state::{Deployment, Phase};
 
 /// A bus that refuses so often is left alone; the deployment's state is there for whoever asks.
 const TRIES: u32 = 6;

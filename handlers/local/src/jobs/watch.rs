@@ -76,7 +76,10 @@ impl Desk {
                         let slot = Arc::clone(&desk.slots).try_acquire_owned().ok();
                         at_work.spawn(Arc::clone(&desk).watch(job, slot));
                     }
-                    Some(Order::TakeUp(job)) => queue.push_back(job),
+                    Some(Order::TakeUp(job)) => {
+                        forgive(&job);
+                        queue.push_back(job);
+                    }
                 },
                 Ok(slot) = Arc::clone(&desk.slots).acquire_owned(), if !queue.is_empty() => {
                     if let Some(job) = queue.pop_front() {
@@ -241,6 +244,18 @@ impl Desk {
 
 /// Settings of ours that a supervisor needs too.
 const OURS: [&str; 4] = ["TRAINYARD_HOME", "TRAINYARD_PYTHON", "RUST_LOG", "RUST_BACKTRACE"];
+
+/// Does not count a start whose end no host has seen: it was the machine that went down, and not the job that went
+/// wrong.
+fn forgive(job: &JobFolder) {
+    let forgiven = || match job.lost()? {
+        None if job.starts()? > 0 => job.write_starts(job.starts()? - 1),
+        _ => Ok(()),
+    };
+    if let Err(error) = forgiven() {
+        warn!(job.name = %job.name(), "a start that was cut off is counted: {error}");
+    }
+}
 
 /// Whether a supervisor is at work; its lock cannot be had then.
 fn is_supervised(job: &JobFolder) -> bool {

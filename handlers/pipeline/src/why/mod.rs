@@ -20,7 +20,11 @@ pub fn why(run: &Run, now: Timestamp) -> Why {
     let mut action = None;
     if let Some(ended) = &run.ended {
         sentences.push(closing(run, ended.outcome));
-        sentences.extend(ended.because.iter().map(|because| sentence(because)));
+        if ended.outcome == Outcome::Released {
+            sentences.extend(evidence(run));
+        } else {
+            sentences.extend(ended.because.iter().map(|because| sentence(because)));
+        }
         if matches!(ended.outcome, Outcome::Failed | Outcome::RolledBack) {
             sentences.extend(done_before(run));
         }
@@ -82,6 +86,25 @@ fn closing(run: &Run, outcome: Outcome) -> String {
         Outcome::RolledBack => "It failed in production, and the last good release serves again.".into(),
         Outcome::Failed => format!("It failed{step}."),
     }
+}
+
+/// On what grounds a release serves: how it was compared, tried and approved.
+fn evidence(run: &Run) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if let Some(model) = &run.facts.model {
+        let serves = run.manifest.production().map(|name| format!("{}:{} serves in {name}.", model.name, model.version));
+        sentences.extend(serves);
+    }
+    let evaluation = run.facts.evaluation.iter().flat_map(|evaluation| &evaluation.because);
+    sentences.extend(evaluation.map(|because| sentence(because)));
+    for (name, stage) in &run.facts.stages {
+        let answers = stage.approval.iter().flat_map(|gate| &gate.answers);
+        sentences.extend(answers.map(|answer| format!("{} approved it for {name}.", answer.by)));
+        if stage.tested {
+            sentences.push(format!("Its smoke test in {name} was right."));
+        }
+    }
+    sentences
 }
 
 /// What of an environment is touched by a run that went wrong.

@@ -92,6 +92,22 @@ async fn a_server_that_was_being_stopped_is_stopped_by_the_next_host() {
     slow.abort();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_stopped_stops_its_servers_and_the_next_one_starts_them_again() {
+    let bench = bench_or_skip!();
+    let deployments = bench.open().await;
+    let spec = bench.spec("d1", GOOD).await;
+    bench.ready(&deployments, &spec).await;
+    let process = bench.process_of(&deployments, &spec).await;
+
+    deployments.rest().await;
+
+    assert!(process::Process::adopt(&process).is_none());
+    drop(deployments);
+    let deployments = bench.open().await;
+    bench.call(&deployments, &spec).await;
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_nobody_recorded_is_ended() {

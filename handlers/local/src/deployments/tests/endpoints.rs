@@ -111,12 +111,7 @@ fn target(name: &str) -> Arc<Target> {
         deployment: name.parse().unwrap(),
         run: "r1".parse().unwrap(),
         number: 1,
-        model: Model {
-            name: "m".parse().unwrap(),
-            version: 1,
-            digest: Digest::of(b"model"),
-            metrics: BTreeMap::new(),
-        },
+        model: Model { name: "m".parse().unwrap(), version: 1, digest: Digest::of(b"model"), metrics: BTreeMap::new() },
         image: Digest::of(b"image"),
         config: Digest::of(b"config"),
         limits: Limits { cpu_cores: 1.0, memory_mib: 512 },

@@ -236,8 +236,7 @@ impl Bench {
             metrics: BTreeMap::new(),
         };
         let run = "r1".parse().unwrap();
-        let reply_to =
-            ReplyTo { run, step: StepKey::at(Step::Deploy, &"qa".parse().unwrap()), attempt: 2 };
+        let reply_to = ReplyTo { run, step: StepKey::at(Step::Deploy, &"qa".parse().unwrap()), attempt: 2 };
         let build = BuildSpec {
             name: format!("build-{deployment}").parse().unwrap(),
             project: "diabetes_regression".parse().unwrap(),

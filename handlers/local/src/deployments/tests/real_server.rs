@@ -80,9 +80,7 @@ async fn spec(bench: &Bench, name: &str) -> DeploymentSpec {
     let files = [("scoring/score.py", SCORE), ("scoring/requirements.txt", "azureml-inference-server-http==1.5.1")];
     let files = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
     let model = format!(r#"{{"answer": "{name}"}}"#);
-    bench
-        .spec_of(name, &files, "scoring/score.py", "scoring/requirements.txt", "model.json", model.as_bytes())
-        .await
+    bench.spec_of(name, &files, "scoring/score.py", "scoring/requirements.txt", "model.json", model.as_bytes()).await
 }
 
 async fn listening(deployments: &LocalDeployments, spec: &DeploymentSpec) -> u16 {
@@ -94,8 +92,10 @@ async fn listening(deployments: &LocalDeployments, spec: &DeploymentSpec) -> u16
 fn only_loopback_listens(port: u16) -> bool {
     let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
     let suffix = format!(":{port:04X}");
-    let mut listening =
-        table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).filter(|fields| fields.get(3) == Some(&"0A"));
+    let mut listening = table
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|fields| fields.get(3) == Some(&"0A"));
     listening.all(|fields| !fields[1].ends_with(&suffix) || fields[1].starts_with("0100007F"))
 }
 
@@ -122,7 +122,8 @@ fn python_with_the_server() -> Result<PathBuf, String> {
     if !whole.exists() {
         said(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
         let pip = venv.join("bin/python");
-        let words = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "azureml-inference-server-http==1.5.1"];
+        let words =
+            ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "azureml-inference-server-http==1.5.1"];
         said(Command::new(pip).args(words))?;
         fs::write(&whole, "").map_err(|error| error.to_string())?;
     }

@@ -86,6 +86,8 @@ impl Launch {
             .env("FUNCTIONS_HTTPWORKER_ID", &id)
             .env("FUNCTIONS_APP_ROOT_PATH", &self.root)
             .env(HOST_PIPE, "1")
+            // Ctrl+C in the host's terminal is meant for the host, which lets the handler end what is under way.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
