@@ -57,9 +57,7 @@ impl cli::Machine for ThisMachine {
         } else {
             local::source::init_repository(folder, "The example, as it comes with Trainyard")
         };
-        commit
-            .map(|commit| commit.to_string())
-            .map_err(|error| Failure::input(error.to_string()))
+        commit.map(|commit| commit.to_string()).map_err(|error| Failure::input(error.to_string()))
     }
 }
 

@@ -162,7 +162,8 @@ async fn start(machine: &Machine, layout: &Layout, options: &UpOptions, link: Li
     let host = HostOptions { script_root, port: options.port, handler, environment };
     let host = Host::new(host, machine.broker().clone(), machine.routes());
     let running = host.start().await.map_err(|error| host_failure(error, options))?;
-    write_port(layout.dir(), options.port).map_err(|error| Failure::input(format!("cannot write the home: {error}")))?;
+    write_port(layout.dir(), options.port)
+        .map_err(|error| Failure::input(format!("cannot write the home: {error}")))?;
     Ok(running)
 }
 

@@ -58,7 +58,10 @@ impl Product {
         let children = format!("/proc/{0}/task", self.host.id());
         let tasks = std::fs::read_dir(children).unwrap();
         let children = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("children")).ok());
-        children.flat_map(|line| line.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>()).next().unwrap()
+        children
+            .flat_map(|line| line.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>())
+            .next()
+            .unwrap()
     }
 }
 

@@ -82,9 +82,8 @@ impl Row {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let spread = |samples: &Samples| {
-            format!("{:.1} ({:.1}–{:.1})", samples.median(), samples.at(0.0), samples.at(1.0))
-        };
+        let spread =
+            |samples: &Samples| format!("{:.1} ({:.1}–{:.1})", samples.median(), samples.at(0.0), samples.at(1.0));
         let floor = self.floor.as_ref().map(spread).unwrap_or_default();
         let ratio = self.ratio().map(|ratio| format!("{ratio:.2}x")).unwrap_or_default();
         let wanted = match self.wanted {

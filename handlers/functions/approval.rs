@@ -47,7 +47,8 @@ async fn answer(app: &App, request: &HttpRequest<'_>) -> Result<HttpResponse, Re
         Refusal::bad(format!("the body must be {{\"decision\": \"approve\"|\"reject\", \"reason\"?}}: {error}"))
     })?;
     let by = person(request, answer.by.as_deref())?;
-    approve::may_answer(&run, &environment, &by, answer.decision).map_err(Refusal::conflict)?;
+    let now = app.runner.ports().clock.now();
+    approve::may_answer(&run, &environment, &by, answer.decision, now).map_err(Refusal::conflict)?;
     let said = match answer.decision {
         Verdict::Approve => format!("{by} approved run {} for {environment}", run.number),
         Verdict::Reject => format!("{by} rejected run {} for {environment}", run.number),

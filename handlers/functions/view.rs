@@ -38,9 +38,11 @@ pub fn whole(run: &Run, environments: &[(EnvironmentName, Option<Environment>)])
             "metrics": release.model.metrics,
         })
     });
-    let model = run.facts.model.as_ref().map(|model| {
-        json!({"name": model.name, "version": model.version, "digest": model.digest})
-    });
+    let model = run
+        .facts
+        .model
+        .as_ref()
+        .map(|model| json!({"name": model.name, "version": model.version, "digest": model.digest}));
     let parts = json!({
         "metrics": run.facts.metrics,
         "steps": steps(run),

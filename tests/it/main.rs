@@ -3,4 +3,23 @@
 
 mod support;
 
+mod cancel;
+mod dead_letters;
+mod demo;
+mod docs_only;
+mod errors;
+mod expired;
+mod manual_rollback;
+mod missing_metric;
+mod not_better;
+mod pull_request;
+mod red_test;
+mod redeploy;
+mod rejected;
 mod released;
+mod retry;
+mod rolled_back;
+mod scoring_only;
+mod smoke_failure_in_qa;
+mod superseded;
+mod training_fails;

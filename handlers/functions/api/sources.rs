@@ -27,7 +27,10 @@ pub async fn register(app: &App, request: &HttpRequest<'_>) -> Result<HttpRespon
     }
     let body = json!({"path": source.path}).to_string().into_bytes();
     app.runner.ports().store.put(&format!("sources/{}", source.project), body, Expect::Anything).await?;
-    Ok(HttpResponse::json(StatusCode::OK, json!({"ok": true, "said": format!("{} is at {}", source.project, source.path)})))
+    Ok(HttpResponse::json(
+        StatusCode::OK,
+        json!({"ok": true, "said": format!("{} is at {}", source.project, source.path)}),
+    ))
 }
 
 /// All projects that have a run or a source.

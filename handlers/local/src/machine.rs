@@ -71,10 +71,15 @@ impl Machine {
         let jobs = LocalJobs::open(jobs, Arc::clone(&artifacts), Arc::clone(&bus), Arc::new(images.clone())).await?;
         let jobs = Arc::new(jobs);
         let habits = DeploymentSettings { base: settings.base, ..DeploymentSettings::default() };
-        let deployments =
-            LocalDeployments::open(layout.deployments(), images.clone(), Arc::new(environments), Arc::clone(&bus), habits)
-                .await
-                .map_err(at(layout.deployments()))?;
+        let deployments = LocalDeployments::open(
+            layout.deployments(),
+            images.clone(),
+            Arc::new(environments),
+            Arc::clone(&bus),
+            habits,
+        )
+        .await
+        .map_err(at(layout.deployments()))?;
         let deployments = Arc::new(deployments);
         let ports = Ports {
             ledger: Arc::new(home.ledger()),

@@ -112,6 +112,7 @@ pub enum Then {
 }
 
 /// Something that was found out.
+#[expect(clippy::large_enum_variant, reason = "a few are alive at a time, and a box would be in every pattern")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
     /// A report that people can open.

@@ -221,6 +221,7 @@ pub enum Verdict {
 }
 
 /// Something that happened. Events are in the past tense; what is to be done about them is a step's to decide.
+#[expect(clippy::large_enum_variant, reason = "a few are alive at a time, and a box would be in every pattern")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {

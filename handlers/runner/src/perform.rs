@@ -89,7 +89,8 @@ impl Runner {
         }
     }
 
-    async fn tell_environment(
+    /// Tells an environment something; what it answers at once.
+    pub(crate) async fn tell_environment(
         &self,
         run: &Run,
         name: &EnvironmentName,

@@ -2,7 +2,8 @@
 //!
 //! With every event lost a run still ends, only later; this is why.
 
-use pipeline::event::{Event, Message};
+use pipeline::environment::Environment;
+use pipeline::event::{EnvironmentEvent, Event, Message};
 use pipeline::names::RunId;
 use pipeline::run::Run;
 use tracing::{info, warn};
@@ -48,10 +49,39 @@ impl Runner {
                 _ => break,
             }
         }
+        self.free_environments().await?;
         if swept.woken > 0 {
             info!("Woke {} of {} active runs", swept.woken, swept.active);
         }
         Ok(swept)
+    }
+
+    /// Takes environments away from runs that are over. A run that was ended at the very moment at which it was granted
+    /// one never learned of it, and nobody else could change the environment ever after.
+    async fn free_environments(&self) -> Result<()> {
+        let store = &self.ports.store;
+        let mut after: Option<String> = None;
+        loop {
+            let page = store.list(keys::ENVIRONMENTS, after.as_deref(), PAGE).await?;
+            for key in &page {
+                let Some(document) = store.get(key).await? else { continue };
+                let environment: Environment = parse(key, &document.body)?;
+                for claim in environment.holder.iter().chain(&environment.queue) {
+                    let key = keys::run(&claim.run);
+                    let Some(document) = store.get(&key).await? else { continue };
+                    let run: Run = parse(&key, &document.body)?;
+                    if is_over(&run) {
+                        warn!(run.id = %run.id, "Took {} away from a run that is over", environment.name);
+                        let cause = format!("{}/over-in-{}-since-{}", run.id, environment.name, claim.since);
+                        self.tell_environment(&run, &environment.name, &EnvironmentEvent::Leave, &cause).await?;
+                    }
+                }
+            }
+            after = page.last().cloned();
+            if page.len() < PAGE {
+                return Ok(());
+            }
+        }
     }
 
     async fn wake(&self, id: &RunId) -> Result<bool> {

@@ -47,7 +47,11 @@ async fn write(folder: &File) {
     let runner = day.runner();
     day.machine.jobs.plan(|job| {
         let trains = job.reply_to.step.step == pipeline::event::Step::Train;
-        if trains { JobPlan::Run } else { JobPlan::Finish(JobResult::Completed(day::outputs(job, Digest::of(b""), 0.0))) }
+        if trains {
+            JobPlan::Run
+        } else {
+            JobPlan::Finish(JobResult::Completed(day::outputs(job, Digest::of(b""), 0.0)))
+        }
     });
     let start = Start {
         project: project(),
@@ -67,7 +71,8 @@ async fn write(folder: &File) {
 
 fn save(day: &Day, file: &File) {
     let document = |key: &String| serde_json::from_slice::<Value>(&day.machine.store.look(key).unwrap().body).unwrap();
-    let documents: BTreeMap<_, _> = day.machine.store.keys().into_iter().map(|key| (key.clone(), document(&key))).collect();
+    let documents: BTreeMap<_, _> =
+        day.machine.store.keys().into_iter().map(|key| (key.clone(), document(&key))).collect();
     std::fs::write(file, serde_json::to_string_pretty(&documents).unwrap() + "\n").unwrap();
 }
 
@@ -94,7 +99,13 @@ async fn trained(day: &Day) {
     let model = day.machine.artifacts.keep(b"model".to_vec());
     let result = JobResult::Completed(day::outputs(&spec, model, 3295.7));
     let event = Event::JobFinished { job: job.clone(), result };
-    let message = Message { id: format!("{job}-finished"), run: run.id.clone(), step: key.clone(), attempt: record.attempt, event };
+    let message = Message {
+        id: format!("{job}-finished"),
+        run: run.id.clone(),
+        step: key.clone(),
+        attempt: record.attempt,
+        event,
+    };
     day.runner().handle(&message).await.unwrap();
 }
 

@@ -19,8 +19,8 @@ use tempfile::TempDir;
 
 use super::{Reply, http, processes};
 
-/// The program.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_trainyard");
+/// The program, unless `TRAINYARD_PROGRAM` names another: the one that is going to be shipped, say.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_trainyard");
 /// Machines at a time: the tests run on small machines too.
 const AT_ONCE: u32 = 2;
 /// What has not happened by then will not happen. Far more than anything takes.
@@ -105,7 +105,8 @@ impl Machine {
 
     /// The program with this machine's home and port, for those who want to start it themselves.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
+        let program = std::env::var_os("TRAINYARD_PROGRAM").unwrap_or_else(|| PROGRAM.into());
+        let mut command = Command::new(program);
         let settings = std::env::vars_os().map(|(name, _)| name);
         for name in settings.filter(|name| name.to_string_lossy().starts_with("TRAINYARD_")) {
             command.env_remove(name);
@@ -161,6 +162,25 @@ impl Machine {
     /// The host's process, while it runs.
     pub fn host_process(&self) -> Option<u32> {
         self.host().as_ref().map(Child::id)
+    }
+
+    /// How the host and its handler are.
+    #[track_caller]
+    pub fn status(&self) -> Value {
+        self.get("/admin/host/status").json
+    }
+
+    /// Where the handler listens.
+    #[track_caller]
+    pub fn handler_port(&self) -> u16 {
+        u16::try_from(self.status()["handler"]["port"].as_u64().unwrap()).unwrap()
+    }
+
+    /// The handler's process, waiting until there is one.
+    #[track_caller]
+    pub fn handler_process(&self) -> u32 {
+        let process = eventually("there is a handler", || self.status()["handler"]["pid"].as_u64());
+        u32::try_from(process).unwrap()
     }
 
     fn host(&self) -> std::sync::MutexGuard<'_, Option<Child>> {
@@ -291,7 +311,7 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A port that nobody has, below those that the system hands out by itself.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let start = 20_000 + (std::process::id() % 5_000) as u16 * 2;
     loop {
         let port = start + NEXT_PORT.fetch_add(1, Ordering::Relaxed) % 2_000;
@@ -308,9 +328,8 @@ struct Turn;
 impl Turn {
     fn take() -> Self {
         let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut running = ENDED
-            .wait_while(running, |running| *running >= AT_ONCE)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut running =
+            ENDED.wait_while(running, |running| *running >= AT_ONCE).unwrap_or_else(PoisonError::into_inner);
         *running += 1;
         Self
     }

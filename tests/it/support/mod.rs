@@ -7,16 +7,22 @@
 //! let run = machine.ended(&run);                    // waits for its end, answers `show --json`
 //! ```
 
+mod handler;
 mod http;
 mod machine;
 mod processes;
+mod proxy;
 mod repository;
+mod wire;
 
-pub use http::Reply;
-pub use machine::{Machine, Output, eventually};
+pub use handler::Handler;
+pub use http::{Reply, ask};
+pub use machine::{Machine, Output, PROGRAM, eventually, free_port};
 pub use processes::{mentioning, signal};
+pub use proxy::Proxy;
 pub use repository::Repository;
 pub use serde_json::{Value, json};
+pub use wire::{Framing, invoke};
 
 /// The name of the project of [`Repository::new`].
 pub const TINY: &str = "tiny";

@@ -44,16 +44,10 @@ impl<'a> Repository<'a> {
         repository
     }
 
-    /// A repository whose releases go straight to PROD: no check, no QA, no gate. For tests that are about training.
-    pub fn straight(machine: &'a Machine) -> Self {
+    /// The same without a gate before PROD.
+    pub fn without_gate(machine: &'a Machine) -> Self {
         let repository = Self::new(machine);
-        repository.replace("trainyard.yml", "\ncheck:", "\ncheck: false\nunused:");
-        let text = repository.read("trainyard.yml");
-        let (before, rest) = text.split_once("unused:").unwrap();
-        let (_, after) = rest.split_once("\ntrain:").unwrap();
-        let (kept, _) = after.split_once("\nenvironments:").unwrap();
-        let text = format!("{before}\ntrain:{kept}\nenvironments:\n  prod: {{ target: local }}\n");
-        repository.write("trainyard.yml", &text);
+        repository.replace("trainyard.yml", ", approval: { timeout_hours: 48 }", "");
         repository.commit();
         repository
     }

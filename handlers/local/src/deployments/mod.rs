@@ -141,7 +141,6 @@ impl LocalDeployments {
     }
 
     /// The endpoints, to be merged into the host's routes.
-    #[must_use]
     pub fn router(&self) -> Router {
         let Shared { board, client, settings, .. } = &*self.shared;
         router::router(Endpoints {

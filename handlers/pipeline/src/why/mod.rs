@@ -92,7 +92,8 @@ fn closing(run: &Run, outcome: Outcome) -> String {
 fn evidence(run: &Run) -> Vec<String> {
     let mut sentences = Vec::new();
     if let Some(model) = &run.facts.model {
-        let serves = run.manifest.production().map(|name| format!("{}:{} serves in {name}.", model.name, model.version));
+        let serves =
+            run.manifest.production().map(|name| format!("{}:{} serves in {name}.", model.name, model.version));
         sentences.extend(serves);
     }
     let evaluation = run.facts.evaluation.iter().flat_map(|evaluation| &evaluation.because);

@@ -24,9 +24,8 @@ pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<De
     let approval = cx.manifest().environment(environment)?.approval.clone().unwrap_or_default();
     match (&record.progress, event) {
         (Progress::NotStarted, Event::Requested) => Some(open(&approval, cx)),
-        // The sweep that closes the gate may be late; an answer after the deadline is none all the same.
-        (Progress::Waiting(wait), Event::ApprovalAnswered { verdict, by, reason }) if cx.now < wait.deadline => {
-            may_answer(cx.run, environment, by, *verdict).ok()?;
+        (Progress::Waiting(_), Event::ApprovalAnswered { verdict, by, reason }) => {
+            may_answer(cx.run, environment, by, *verdict, cx.now).ok()?;
             let answer = GateAnswer { by: by.clone(), verdict: *verdict, reason: reason.clone(), at: cx.now };
             answered(&approval, answer, record, cx)
         }
@@ -90,7 +89,7 @@ fn answered(approval: &Approval, answer: GateAnswer, record: &StepRecord, cx: &C
     gate.granted = match approval.need {
         Need::One => true,
         Need::Count(count) => gate.answers.len() >= count as usize,
-        Need::All => approval.approvers.iter().all(|name| gate.answers.iter().any(|given| given.by == *name)),
+        Need::All => approval.approvers.iter().all(|name| gate.answers.iter().any(|given| is_same(&given.by, name))),
     };
     let mut decision = if gate.granted { Decision::succeed() } else { Decision::to(record.progress.clone()) };
     decision = decision.because(format!("{by} approved it for {environment}{said}"));
@@ -105,7 +104,13 @@ fn answered(approval: &Approval, answer: GateAnswer, record: &StepRecord, cx: &C
 /// # Errors
 ///
 /// A sentence that says why not.
-pub fn may_answer(run: &Run, environment: &EnvironmentName, by: &str, verdict: Verdict) -> Result<(), String> {
+pub fn may_answer(
+    run: &Run,
+    environment: &EnvironmentName,
+    by: &str,
+    verdict: Verdict,
+    now: Timestamp,
+) -> Result<(), String> {
     let number = run.number;
     let key = StepKey::at(Step::Approve, environment);
     let Some(record) = run.step(&key) else {
@@ -115,32 +120,42 @@ pub fn may_answer(run: &Run, environment: &EnvironmentName, by: &str, verdict: V
             format!("run {number} needs no approval for {environment}")
         });
     };
-    if !matches!(record.progress, Progress::Waiting(_)) {
+    let Progress::Waiting(wait) = &record.progress else {
         let how = run.ended.as_ref().map_or("answered", |ended| ended.outcome.word());
         return Err(format!("the approval of run {number} for {environment} is closed: {how}"));
+    };
+    // The sweep that closes the gate may be late; an answer after the deadline is none all the same.
+    if wait.deadline <= now {
+        return Err(format!("the approval of run {number} for {environment} is closed: its time is up"));
     }
     let approval = run.manifest.environment(environment).and_then(|settings| settings.approval.clone());
     let approval = approval.unwrap_or_default();
     if by.trim().is_empty() {
         return Err("an answer needs a name".into());
     }
-    if !approval.approvers.is_empty() && !approval.approvers.iter().any(|name| name == by) {
+    if !approval.approvers.is_empty() && !approval.approvers.iter().any(|name| is_same(name, by)) {
         return Err(format!(
             "{by} is not an approver for {environment}; approvers are {}",
             approval.approvers.join(", ")
         ));
     }
-    if verdict == Verdict::Approve && !approval.requester_may_approve && by == run.requested_by {
+    if verdict == Verdict::Approve && !approval.requester_may_approve && is_same(by, &run.requested_by) {
         return Err(format!(
             "{by} asked for run {number} and may not approve it; somebody else must \
              (or set `requester_may_approve: true` in trainyard.yml)"
         ));
     }
     let gate = run.stage(environment).and_then(|stage| stage.approval.as_ref());
-    if gate.is_some_and(|gate| gate.answers.iter().any(|answer| answer.by == by)) {
+    if gate.is_some_and(|gate| gate.answers.iter().any(|answer| is_same(&answer.by, by))) {
         return Err(format!("{by} has answered already"));
     }
     Ok(())
+}
+
+/// Whether two names are one person's. Sign-in names are the same in any case, and nobody shall approve their own run by
+/// writing themselves differently.
+fn is_same(one: &str, other: &str) -> bool {
+    one.trim().to_lowercase() == other.trim().to_lowercase()
 }
 
 /// Why a granted gate does not let this release pass; None: it does.

@@ -142,7 +142,7 @@ fn an_answer_after_the_end_changes_nothing_and_says_why() {
 fn an_answer_to_a_gate_that_is_not_open_says_why() {
     let not_yet = Scene::of("approve:prod");
     assert_eq!(answer(&not_yet, "berta").unwrap_err(), "run 7 has not asked for approval for prod yet");
-    let qa = may_answer(&not_yet.run, &environment("qa"), "berta", Verdict::Approve);
+    let qa = may_answer(&not_yet.run, &environment("qa"), "berta", Verdict::Approve, not_yet.now);
     assert_eq!(qa.unwrap_err(), "run 7 needs no approval for qa");
 }
 
@@ -191,7 +191,7 @@ fn gate(approval: Approval) -> Scene {
 }
 
 fn answer(scene: &Scene, by: &str) -> Result<(), String> {
-    may_answer(&scene.run, &environment("prod"), by, Verdict::Approve)
+    may_answer(&scene.run, &environment("prod"), by, Verdict::Approve, scene.now)
 }
 
 fn objection_after(change: impl FnOnce(&mut Run)) -> Option<String> {
