@@ -50,7 +50,10 @@ pub fn run(home: &Path) -> Result<Exit, Failure> {
     log();
     let link = Link::of_settings(home)?;
     let port = azure_functions::port_from_environment().map_err(|error| Failure::input(error.to_string()))?;
-    crate::runtime()?.block_on(async {
+    // One thread: a function only waits for the host, and what waits on one thread needs no waking across threads.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::input(format!("cannot start: {error}")))?;
+    runtime.block_on(async {
         let ports = local::link::connect(link.address, link.token)
             .await
             .map_err(|error| Failure::unreachable(error.to_string()))?;

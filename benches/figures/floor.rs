@@ -9,10 +9,10 @@ use rusqlite::Connection;
 
 /// Steps of a rehearsal.
 pub const STEPS: usize = 13;
-/// Bytes of a rehearsal's document at its end; at its beginning it has about half of them.
-pub const DOCUMENT: usize = 8000;
+/// Bytes of a rehearsal's document before its first step, and after its last.
+const DOCUMENT: (usize, usize) = (2_200, 7_650);
 /// Bytes of a message.
-pub const MESSAGE: usize = 200;
+const MESSAGE: usize = 160;
 
 /// The word that makes this program the bare axum program.
 pub const AXUM: &str = "floor-axum";
@@ -37,8 +37,8 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// For documents and messages of these sizes, the document's at its end.
-    pub fn open(folder: &Path, runs: usize, document: usize, message: usize) -> Self {
+    /// For so many runs.
+    pub fn open(folder: &Path, runs: usize) -> Self {
         let connection = Connection::open(folder.join("floor.db")).unwrap();
         connection
             .execute_batch(
@@ -50,7 +50,7 @@ impl Steps {
         for run in 0..runs {
             connection.execute("INSERT INTO documents VALUES (?1, x'')", [run as i64]).unwrap();
         }
-        Self { connection, document: vec![b'd'; document], message: vec![b'm'; message], written: 0 }
+        Self { connection, document: vec![b'd'; DOCUMENT.1], message: vec![b'm'; MESSAGE], written: 0 }
     }
 
     /// Commits one step of each of these runs, the `nth` of 13: documents grow with their journal.
@@ -61,7 +61,7 @@ impl Steps {
             self.written += 1;
             // Otherwise SQLite would see that nothing has changed, and write nothing.
             self.document[..8].copy_from_slice(&self.written.to_be_bytes());
-            let size = self.document.len() * (STEPS + nth + 1) / (2 * STEPS);
+            let size = DOCUMENT.0 + (DOCUMENT.1 - DOCUMENT.0) * (nth + 1) / STEPS;
             let mut update = self.connection.prepare_cached("UPDATE documents SET body = ?1 WHERE key = ?2").unwrap();
             update.execute((&self.document[..size], run as i64)).unwrap();
             let mut insert = self.connection.prepare_cached("INSERT INTO messages (body) VALUES (?1)").unwrap();

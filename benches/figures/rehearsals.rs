@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use crate::floor::{DOCUMENT, MESSAGE, STEPS, Steps};
+use crate::floor::{STEPS, Steps};
 use crate::http::Http;
 use crate::product::{Product, folder};
 use crate::table::{Samples, Table, Wanted};
@@ -28,7 +28,7 @@ pub fn measure(table: &mut Table) {
     let home = folder();
     let product = Product::up(home.path());
     let floor_in = folder();
-    let mut floor = Steps::open(floor_in.path(), MANY, DOCUMENT, MESSAGE);
+    let mut floor = Steps::open(floor_in.path(), MANY);
     alone(&product, "warm-up", 20);
 
     let (mut ours, mut theirs) = (Samples::default(), Samples::default());

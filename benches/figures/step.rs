@@ -12,7 +12,7 @@ use runner::{Handled, Runner, keys};
 use tokio::runtime::Runtime;
 
 use crate::decide::{rehearsal, requested};
-use crate::floor::{DOCUMENT, MESSAGE, STEPS, Steps};
+use crate::floor::{STEPS, Steps};
 use crate::product::folder;
 use crate::table::{Samples, Table, Wanted};
 
@@ -26,7 +26,7 @@ pub fn measure(table: &mut Table) {
     let runtime = Runtime::new().unwrap();
     let home = Home::open(ours_in.path()).unwrap();
     let runner = Runner::new(ports(&home));
-    let mut floor = Steps::open(floor_in.path(), 1, DOCUMENT, MESSAGE);
+    let mut floor = Steps::open(floor_in.path(), 1);
     let (mut ours, mut raw) = (Samples::default(), Samples::default());
     for round in 0..ROUNDS {
         let begun = Instant::now();

@@ -8,7 +8,7 @@ use pipeline::steps::approve;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::api::{Refusal, find_run, person};
+use super::api::{Refusal, find_run, person, taken};
 use super::{App, view};
 
 #[derive(Debug, Deserialize)]
@@ -55,7 +55,7 @@ async fn answer(app: &App, request: &HttpRequest<'_>) -> Result<HttpResponse, Re
     };
     let message = message(&run, &environment, &by, answer);
     app.runner.tell(&message).await?;
-    Ok(HttpResponse::json(StatusCode::OK, json!({"ok": true, "said": said})))
+    Ok(taken(&run, &said))
 }
 
 /// One person's answer to one try of one gate: said twice it is one message.

@@ -34,8 +34,8 @@ pub fn whole(run: &Run, environments: &[(EnvironmentName, Option<Environment>)])
     let champion = run.facts.evaluation.as_ref().and_then(|evaluation| evaluation.champion.as_ref());
     let champion = champion.map(|release| {
         json!({
-            "name": release.model.name, "version": release.model.version, "number": release.number,
-            "metrics": release.model.metrics,
+            "number": release.number, "metrics": release.model.metrics,
+            "model": {"name": release.model.name, "version": release.model.version},
         })
     });
     let model = run

@@ -1,6 +1,6 @@
 //! Nobody answers.
 
-use crate::support::{Machine, Repository, Value, assert_outcome, status};
+use crate::support::{Machine, Repository, Value, assert_outcome, sentences, status};
 
 #[test]
 fn an_approval_that_nobody_gives_in_time_expires() {
@@ -13,6 +13,7 @@ fn an_approval_that_nobody_gives_in_time_expires() {
     let run = machine.ended(&run);
 
     assert_outcome(&run, "expired");
+    assert_eq!(sentences(&run["because"]), "nobody answered for prod within 1 s");
     assert_eq!((status(&run, "approve:prod"), status(&run, "deploy:prod")), ("canceled", "not_started"));
     assert_eq!(machine.environment("prod"), Value::Null);
     assert_eq!(machine.cli(&["watch", "1"]).code, 1);

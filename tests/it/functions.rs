@@ -57,29 +57,6 @@ fn whatever_the_host_sends_to_whichever_function_is_answered_with_an_object_by_a
 }
 
 #[test]
-fn a_message_that_is_no_message_is_shown_among_the_dead_letters_and_can_be_sent_again() {
-    let machine = Machine::new();
-    let accepted = machine.post("/admin/functions/train", &json!({"input": "what is this?"}));
-    assert_eq!(accepted.status, 202, "{accepted:?}");
-
-    let letter = eventually("the letter is shown", || letters(&machine).pop());
-
-    assert_eq!(letter["queue"], "train");
-    assert!(letter["description"].as_str().unwrap().contains("not a message"), "{letter:#}");
-    let shown = machine.cli(&["dead-letters"]);
-    assert!(shown.stdout.contains("train") && shown.stdout.contains("not a message"), "{shown:?}");
-    let id = letter["id"].as_str().unwrap();
-    let redriven = machine.cli(&["dead-letters", "redrive", id]);
-    assert_eq!(redriven.code, 0, "{redriven:?}");
-    // Nothing has changed, so it comes back: through the bus this time.
-    let again = eventually("the letter is back", || letters(&machine).pop());
-    assert_ne!(again["id"], letter["id"]);
-    let unknown = machine.cli(&["dead-letters", "redrive", id]);
-    assert_eq!(unknown.code, 2, "{unknown:?}");
-    assert!(unknown.stderr.contains("there is no dead letter"), "{unknown:?}");
-}
-
-#[test]
 fn a_message_that_fails_ten_times_is_kept_and_its_run_goes_on_once_it_is_sent_again() {
     let machine = Machine::prepare(&[]);
     let is_broken = Arc::new(AtomicBool::new(true));
@@ -88,7 +65,7 @@ fn a_message_that_fails_ten_times_is_kept_and_its_run_goes_on_once_it_is_sent_ag
     machine.begin(&["--handler-port", &proxy.port().to_string()]);
     let _handler = Handler::start(&machine, proxy.behind());
     machine.until_up();
-    let repository = Repository::straight(&machine);
+    let repository = Repository::without_gate(&machine);
     let run = repository.push();
 
     let letter = eventually("the message is given up", || letters(&machine).pop());
@@ -114,7 +91,7 @@ fn steps_follow_each_other_by_messages_of_which_each_is_delivered_once() {
     machine.begin(&["--handler-port", &proxy.port().to_string()]);
     let _handler = Handler::start(&machine, proxy.behind());
     machine.until_up();
-    let run = Repository::straight(&machine).push();
+    let run = Repository::without_gate(&machine).push();
     let ended = machine.ended(&run);
     assert_outcome(&ended, "released");
 

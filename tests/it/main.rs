@@ -3,12 +3,16 @@
 
 mod support;
 
+mod attach;
 mod cancel;
 mod dead_letters;
 mod demo;
 mod docs_only;
 mod errors;
 mod expired;
+mod functions;
+mod home;
+mod kill;
 mod manual_rollback;
 mod missing_metric;
 mod not_better;
@@ -21,5 +25,6 @@ mod retry;
 mod rolled_back;
 mod scoring_only;
 mod smoke_failure_in_qa;
+mod staged;
 mod superseded;
 mod training_fails;

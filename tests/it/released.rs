@@ -30,7 +30,10 @@ fn a_good_model_goes_through_qa_and_an_approval_to_production() {
 
     let approved = machine.cli(&["approve", "latest", "prod", "--as", "berta", "--reason", "looks right"]);
     assert_eq!((approved.code, approved.stdout.as_str()), (0, "berta approved run 1 for prod\n"));
-    let run = machine.ended(&run);
+    // Who is told that it is approved does not find it asking any more.
+    let watched = machine.cli(&["watch", &run, "--json"]);
+    assert_eq!(watched.code, 0, "{}", watched.stderr);
+    let run = watched.json;
 
     assert_outcome(&run, "released");
     has_the_documented_shape(&run);

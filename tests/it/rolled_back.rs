@@ -20,7 +20,7 @@ fn a_release_that_fails_in_production_is_replaced_by_the_last_good_one() {
     assert_eq!(status(&run, "rollback:prod"), "succeeded");
     let why = machine.cli(&["why", "2"]).stdout;
     assert!(why.contains("It failed in production, and the last good release serves again."), "{why}");
-    assert!(why.contains("result 1 is -1.0 instead of 1"), "{why}");
+    assert!(why.contains("result 1 is -1 instead of 1"), "{why}");
     assert_eq!(machine.cli(&["watch", "2"]).code, 1);
 
     let prod = machine.environment("prod");

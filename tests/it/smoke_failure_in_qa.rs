@@ -14,7 +14,7 @@ fn a_release_that_answers_wrongly_in_qa_never_reaches_production() {
     assert_outcome(&run, "failed");
     assert_eq!((status(&run, "smoke_test:qa"), status(&run, "deploy:prod")), ("failed", "not_started"));
     let because = sentences(&run["because"]);
-    assert!(because.contains("scoring/smoke.json: result 1 is 2.0 instead of 1"), "{because}");
+    assert!(because.contains("scoring/smoke.json: result 1 is 2 instead of 1"), "{because}");
     assert_eq!(machine.environment("prod"), Value::Null);
     let qa = machine.environment("qa");
     assert_eq!((&qa["proven"], &qa["holder"]), (&Value::Bool(false), &Value::Null), "{qa:#}");

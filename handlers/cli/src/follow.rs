@@ -15,6 +15,8 @@ use crate::views::Run;
 use crate::words;
 
 const EVERY: Duration = Duration::from_millis(250);
+/// A run learns of what it is told in milliseconds, unless the machine is very busy.
+const SOON: Duration = Duration::from_millis(25);
 /// A host that is stopped and started again is back by then; the run has lost nothing.
 const RESTART: Duration = Duration::from_secs(30);
 
@@ -74,6 +76,22 @@ fn watch(cx: &mut Cx<'_>, client: &Client, run: &str, until: Until, progress: &m
         asked = needs_person;
         thread::sleep(EVERY);
         told = patiently(client, &id, progress, cx)?;
+    }
+}
+
+/// Waits until a run has taken what a person told it: the host says yes first, and the run learns of it then. A script
+/// that approves and then watches must not see the run still asking.
+pub(crate) fn until_taken(client: &Client, answer: &Value) {
+    let (Some(run), Some(known)) = (answer["run"].as_str(), answer["journal"].as_u64()) else { return };
+    let known = usize::try_from(known).unwrap_or(usize::MAX);
+    let since = Instant::now();
+    while since.elapsed() < RESTART {
+        let Ok(told) = client.get::<Value>(&["api", "runs", run], &[]) else { return };
+        let journal = told["journal"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if journal.iter().skip(known).any(|entry| entry["by"].is_string()) {
+            return;
+        }
+        thread::sleep(SOON);
     }
 }
 

@@ -113,6 +113,13 @@ pub fn person(request: &HttpRequest<'_>, named: Option<&str>) -> Result<String, 
     is_plain.then_some(by).ok_or_else(|| Refusal::bad("who asks? `by` must name a person in 1 to 100 characters"))
 }
 
+/// The answer to what a person told a run. The run learns of it a moment later; whoever wants to see that waits for an
+/// entry with a person in its journal, from `journal` on.
+pub fn taken(run: &Run, said: &str) -> HttpResponse {
+    let body = json!({"ok": true, "said": said, "run": run.id, "journal": run.journal.len()});
+    HttpResponse::json(StatusCode::OK, body)
+}
+
 /// The run that people mean by an id, a number, `project/number` or `latest`.
 pub async fn find_run(app: &App, text: &str, project: Option<&str>) -> Result<Run, Refusal> {
     let (project, text) = match text.split_once('/') {

@@ -11,7 +11,7 @@ use runner::keys;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Refusal, find_run, person};
+use super::{Refusal, find_run, person, taken};
 use crate::functions::{App, view};
 
 /// Runs on a page, if the caller does not say.
@@ -169,7 +169,7 @@ pub async fn cancel(app: &App, request: &HttpRequest<'_>, run: &str) -> Answer {
     }
     let event = Event::CancelRequested { by: by.clone(), reason: body.reason };
     tell(app, &run, "cancel", event).await?;
-    said(format!("{by} canceled run {}", run.number))
+    Ok(taken(&run, &format!("{by} canceled run {}", run.number)))
 }
 
 pub async fn retry(app: &App, request: &HttpRequest<'_>, run: &str) -> Answer {
@@ -178,7 +178,7 @@ pub async fn retry(app: &App, request: &HttpRequest<'_>, run: &str) -> Answer {
     let by = person(request, body.by.as_deref())?;
     pipeline::may_retry(&run).map_err(Refusal::conflict)?;
     tell(app, &run, "retry", Event::RetryRequested { by: by.clone() }).await?;
-    said(format!("{by} asked for another try of run {}", run.number))
+    Ok(taken(&run, &format!("{by} asked for another try of run {}", run.number)))
 }
 
 /// What a person asks of a run as it is now: asked twice of the same state, it is one message.
@@ -188,10 +188,6 @@ async fn tell(app: &App, run: &Run, what: &str, event: Event) -> Result<(), Refu
     let id = format!("{}/{what}-{}", run.id, run.journal.len());
     let message = Message { id, run: run.id.clone(), step, attempt: u32::MAX, event };
     Ok(app.runner.tell(&message).await?)
-}
-
-fn said(said: String) -> Answer {
-    Ok(HttpResponse::json(StatusCode::OK, json!({"ok": true, "said": said})))
 }
 
 /// The run that a number belongs to.

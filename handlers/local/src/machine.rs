@@ -121,7 +121,6 @@ impl Machine {
     }
 
     /// The endpoints of what is deployed, for the host to serve.
-    #[must_use]
     pub fn routes(&self) -> Router {
         self.deployments.router()
     }

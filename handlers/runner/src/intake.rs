@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use crate::keys;
 use crate::ports::{Expect, Parcel, PortError, Revision, Write};
-use crate::records::{parcel, parse};
+use crate::records::{Record, parcel, parse};
 use crate::runner::Runner;
 
 /// The manifest's place in a repository.
@@ -494,8 +494,11 @@ impl Runner {
             writes.push(Write { key: keys::active(&id), body: Some(b"{}".to_vec()), expect: Expect::Anything });
         }
         writes.push(Write { key: keys::run(&id), body: document, expect: Expect::Absent });
-        self.ports.ledger.commit(writes, parcels).await?;
+        let versions = self.ports.ledger.commit(writes, parcels).await?;
         run.outbox.clear();
+        if let Some(version) = versions.last() {
+            self.records.keep(Record::new(run.clone(), version.clone()));
+        }
         Ok(run)
     }
 }

@@ -1,17 +1,18 @@
 //! Runs as documents: loaded, kept for the next message, saved if nobody else has.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Mutex;
 
+use pipeline::event::Message;
 use pipeline::names::RunId;
 use pipeline::run::{Letter, Run};
 
 use crate::keys;
 use crate::ports::{Expect, Parcel, PortError, Ports, Result, Write};
 
-/// How many runs are kept in memory. Nothing depends on it but speed: a save succeeds only on the version it was
-/// decided on, so a run that was kept too long is loaded again.
-const KEPT: usize = 512;
+/// How many runs are kept in memory, of those that go on. Nothing depends on it but speed: a save succeeds only on the
+/// version it was decided on, so a run that was kept too long is loaded again.
+const KEPT: usize = 256;
 
 /// A run as it was read or last saved.
 #[derive(Debug, Clone)]
@@ -30,21 +31,43 @@ pub(crate) struct Records {
 
 #[derive(Debug, Default)]
 struct Kept {
-    records: HashMap<RunId, Record>,
-    order: VecDeque<RunId>,
+    /// Each with the turn in which it was kept.
+    records: HashMap<RunId, (u64, Record)>,
+    turn: u64,
+}
+
+impl Record {
+    /// A run that was written just now.
+    pub fn new(run: Run, version: String) -> Self {
+        let is_marked = run.ended.is_none();
+        Self { run, version, is_marked }
+    }
+
+    /// Whether something of it is still to be performed or sent.
+    pub fn has_work(&self) -> bool {
+        !self.run.pending.is_empty() || !self.run.outbox.is_empty()
+    }
 }
 
 impl Records {
+    /// Whether a kept run has taken this message, and is done with it: then there is nothing to do.
+    pub fn has_taken(&self, message: &Message) -> bool {
+        let kept = self.lock();
+        let record = kept.records.get(&message.run);
+        record.is_some_and(|(_, record)| !record.has_work() && record.run.has_taken(&message.id))
+    }
+
     /// The run, from memory or the store; None: there is no such run.
     pub async fn load(&self, ports: &Ports, id: &RunId) -> Result<Option<Record>> {
-        if let Some(record) = self.lock().records.remove(id) {
+        if let Some((_, record)) = self.lock().records.remove(id) {
             return Ok(Some(record));
         }
         let key = keys::run(id);
         let Some(document) = ports.store.get(&key).await? else { return Ok(None) };
         let run: Run = parse(&key, &document.body)?;
-        let is_marked = run.ended.is_none() || !run.pending.is_empty() || !run.outbox.is_empty();
-        Ok(Some(Record { run, version: document.version, is_marked }))
+        let mut record = Record::new(run, document.version);
+        record.is_marked |= record.has_work();
+        Ok(Some(record))
     }
 
     /// Saves what was decided. With `send`, the messages of the outbox go with it.
@@ -75,16 +98,21 @@ impl Records {
         Ok(record)
     }
 
-    /// Keeps a record for the run's next message.
+    /// Keeps a record for the run's next message. A run that has ended expects none.
     pub fn keep(&self, record: Record) {
-        let mut kept = self.lock();
-        let id = record.run.id.clone();
-        if kept.records.insert(id.clone(), record).is_none() {
-            kept.order.push_back(id);
+        if record.run.ended.is_some() {
+            return;
         }
-        while kept.order.len() > KEPT {
-            let Some(oldest) = kept.order.pop_front() else { break };
-            kept.records.remove(&oldest);
+        let mut kept = self.lock();
+        kept.turn += 1;
+        let turn = kept.turn;
+        kept.records.insert(record.run.id.clone(), (turn, record));
+        if kept.records.len() > KEPT {
+            // The older half at once, so that it is looked for but seldom.
+            let mut turns: Vec<u64> = kept.records.values().map(|(turn, _)| *turn).collect();
+            let (_, middle, _) = turns.select_nth_unstable(KEPT / 2);
+            let middle = *middle;
+            kept.records.retain(|_, (turn, _)| *turn > middle);
         }
     }
 

@@ -52,12 +52,15 @@ impl Runner {
     ///
     /// `Transient`: the same message may be handed in again and harms nothing.
     pub async fn handle(&self, message: &Message) -> Result<Handled> {
+        if self.records.has_taken(message) {
+            return Ok(Handled::Done);
+        }
         for turn in 0..CONFLICTS {
             let Some(mut record) = self.records.load(&self.ports, &message.run).await? else {
                 return Ok(Handled::Unknown(format!("there is no run {}", message.run)));
             };
             let changed = advance(&mut record.run, message, self.ports.clock.now());
-            if !changed && !has_work(&record.run) {
+            if !changed && !record.has_work() {
                 self.records.keep(record);
                 return Ok(Handled::Done);
             }
@@ -147,8 +150,4 @@ impl Runner {
         record.run.outbox.push(Letter { deliver_at, message });
         self.records.save(&self.ports, record, true).await
     }
-}
-
-fn has_work(run: &Run) -> bool {
-    !run.pending.is_empty() || !run.outbox.is_empty()
 }

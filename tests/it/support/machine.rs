@@ -159,6 +159,14 @@ impl Machine {
         host.wait().unwrap();
     }
 
+    /// Waits until the host has ended by itself; answers its exit code.
+    #[track_caller]
+    pub fn wait(&self) -> i32 {
+        let status = eventually("the host has ended", || self.host().as_mut().unwrap().try_wait().unwrap());
+        *self.host() = None;
+        status.code().unwrap_or(-1)
+    }
+
     /// The host's process, while it runs.
     pub fn host_process(&self) -> Option<u32> {
         self.host().as_ref().map(Child::id)

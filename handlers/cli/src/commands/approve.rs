@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::RUN_HELP;
 use crate::client::Client;
 use crate::views::Said;
-use crate::{Cx, Exit, Failure, words};
+use crate::{Cx, Exit, Failure, follow, words};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,6 +50,7 @@ pub(super) fn answer(answer: &Answer, decision: &str, cx: &mut Cx<'_>) -> Result
     }
     let client = Client::new(&cx.settings)?;
     let document: Value = client.post(&["api", "runs", &answer.run, "approvals", &answer.environment], &body)?;
+    follow::until_taken(&client, &document);
     say(&document, cx)
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{RUN_HELP, approve};
 use crate::client::Client;
-use crate::{Cx, Exit, Failure};
+use crate::{Cx, Exit, Failure, follow};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,5 +43,7 @@ pub(super) fn ask(request: &Request, what: &str, client: &Client, cx: &Cx<'_>) -
     if let Some(reason) = &request.reason {
         body["reason"] = json!(reason);
     }
-    client.post(&["api", "runs", &request.run, what], &body)
+    let document: Value = client.post(&["api", "runs", &request.run, what], &body)?;
+    follow::until_taken(client, &document);
+    Ok(document)
 }

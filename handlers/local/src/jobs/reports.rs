@@ -80,7 +80,8 @@ pub(super) fn tell(name: &str, report: &Report, said: &mut Vec<String>, metrics:
         // A linter's JUnit file counts findings, not tests.
         Report::Tests { failures, .. } if is_of_a_linter(name) => {
             add("lint_findings", *failures);
-            said.push(format!("{name}: {failures} findings"));
+            let findings = if *failures == 1 { "finding" } else { "findings" };
+            said.push(format!("{name}: {failures} {findings}"));
         }
         Report::Tests { tests, failures, skipped } => {
             add("tests", *tests);

@@ -122,12 +122,11 @@ fn done_before(run: &Run) -> Vec<String> {
 
 fn sentence(text: &str) -> String {
     let mut text = text.trim().to_owned();
-    if let Some(first) = text.chars().next().filter(char::is_ascii_lowercase) {
-        // A word that is a name in code, such as `pytest:` or `ruff check`, stays as it is written.
-        let is_word = text.split(' ').next().is_some_and(|word| word.chars().all(char::is_alphabetic));
-        if is_word {
-            text.replace_range(..1, &first.to_ascii_uppercase().to_string());
-        }
+    // Names of metrics, people, environments and commands stay as they are written.
+    const WORDS: [&str; 11] = ["the", "there", "nobody", "it", "its", "no", "not", "job", "image", "deployment", "what"];
+    if text.split(' ').next().is_some_and(|word| WORDS.contains(&word)) {
+        let first = text[..1].to_ascii_uppercase();
+        text.replace_range(..1, &first);
     }
     if !text.ends_with(['.', '!', '?', '…']) {
         text.push('.');

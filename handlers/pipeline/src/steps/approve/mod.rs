@@ -13,6 +13,7 @@ use crate::event::{Event, Step, StepKey, Verdict};
 use crate::manifest::{Approval, Need};
 use crate::names::{Digest, EnvironmentName};
 use crate::run::{Gate, GateAnswer, On, Outcome, Progress, Run, StepRecord, Trigger};
+use crate::why::span;
 
 #[cfg(test)]
 mod tests;
@@ -30,8 +31,8 @@ pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<De
             answered(&approval, answer, record, cx)
         }
         (Progress::Waiting(wait), Event::DeadlinePassed) => {
-            let hours = cx.now.duration_since(wait.since).as_secs() / 3600;
-            let because = format!("nobody answered for {environment} within {hours} hours");
+            let patience = span(wait.deadline.duration_since(wait.since));
+            let because = format!("nobody answered for {environment} within {patience}");
             let advice = format!("Ask again with `trainyard retry {}`.", cx.run.number);
             Some(Decision::to(Progress::Canceled).because(because).end(Outcome::Expired, Some(advice)))
         }

@@ -117,7 +117,7 @@ fn a_gate_that_nobody_answers_expires_and_does_not_fail() {
 
     assert_eq!(decision.progress, Progress::Canceled);
     assert!(matches!(decision.then, Then::End { outcome: Outcome::Expired, .. }));
-    assert_eq!(decision.because, ["nobody answered for prod within 48 hours"]);
+    assert_eq!(decision.because, ["nobody answered for prod within 2 days"]);
 }
 
 #[test]
