@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use reqwest::Method;
 
 use crate::support::{
-    Framing, Handler, Machine, Proxy, Repository, Value, assert_outcome, ask, eventually, invoke, json, sentences,
+    Framing, Handler, Machine, Proxy, Repository, Value, ask, assert_outcome, eventually, invoke, json, sentences,
 };
 
 #[test]

@@ -228,7 +228,10 @@ fn without_a_package_index_the_demo_says_so_and_goes_on_once_there_is_one() {
     let home = machine.folder().join("new");
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut command = machine.command(&["demo", "--approve", "--home", home.to_str().unwrap()]);
-    command.env("PIP_INDEX_URL", format!("http://{nobody}/simple")).env("PIP_RETRIES", "0").env("PIP_NO_CACHE_DIR", "1");
+    command
+        .env("PIP_INDEX_URL", format!("http://{nobody}/simple"))
+        .env("PIP_RETRIES", "0")
+        .env("PIP_NO_CACHE_DIR", "1");
     command.env_remove("PIP_FIND_LINKS").env_remove("PIP_EXTRA_INDEX_URL").env("PIP_CONFIG_FILE", "/dev/null");
 
     let without = output(&mut command);

@@ -1,6 +1,8 @@
 //! The whole binary on a machine of its own, one file for each behaviour. Nothing in it is a stand-in but the model,
 //! which is small.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 mod attach;

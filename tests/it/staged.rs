@@ -73,7 +73,8 @@ fn the_staged_program_listens_where_the_host_says_and_answers_its_probe() {
     };
 
     let mut handler = start("FUNCTIONS_CUSTOMHANDLER_PORT");
-    let probe = eventually("the probe is answered", || ask(Method::GET, &format!("http://127.0.0.1:{port}/"), None).ok());
+    let probe =
+        eventually("the probe is answered", || ask(Method::GET, &format!("http://127.0.0.1:{port}/"), None).ok());
     handler.kill().unwrap();
     handler.wait().unwrap();
 

@@ -7,10 +7,13 @@
 mod day;
 
 use day::{Day, End, Path};
-use pipeline::event::{Event, Message, Step, StepKey, Verdict};
+use pipeline::environment::Environment;
+use pipeline::event::{EnvironmentEvent, Event, Message, Step, StepKey, Verdict};
+use pipeline::names::EnvironmentName;
 use pipeline::run::Outcome;
+use runner::keys;
 use runner::memory::{Fault, Faults};
-use runner::ports::PortError;
+use runner::ports::{Expect, PortError, Store};
 
 const PATHS: [(Path, Outcome); 4] = [
     (Path::Happy, Outcome::Released),
@@ -109,4 +112,24 @@ async fn an_approval_after_the_end_changes_nothing() {
     assert_eq!(day.last_run().ended, run.ended);
     assert_eq!(day.end().serving["prod"], None);
     assert!(!Faults::is_crash(&PortError::transient("x", "y")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_environment_that_a_run_left_behind_held_is_free_after_a_sweep() {
+    let day = Day::new(Path::Reject, true);
+    day.live().await;
+    let run = day.last_run();
+    let prod: EnvironmentName = "prod".parse().unwrap();
+    let mut held = Environment::new(run.project.clone(), prod.clone());
+    let reply_to = (StepKey::at(Step::Deploy, &prod), 1);
+    let acquire = EnvironmentEvent::Acquire { number: run.number, image: None, explicit: false, reply_to };
+    held.take(&run.id, &acquire, "a message that was decided on too late", run.created_at);
+    let key = keys::environment(&run.project, &prod);
+    day.machine.store.put(&key, serde_json::to_vec(&held).unwrap(), Expect::Anything).await.unwrap();
+
+    day.runner().sweep().await.unwrap();
+
+    let document = day.machine.store.look(&key).unwrap();
+    let free: Environment = serde_json::from_slice(&document.body).unwrap();
+    assert!(held.holder.is_some() && free.holder.is_none(), "{free:?}");
 }
