@@ -67,7 +67,7 @@ impl Link {
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = listener.local_addr().unwrap();
         runtime.spawn(local::link::serve(listener, "token".into(), machine.ports()));
-        Self { machine, address, runtime: runtime }
+        Self { machine, address, runtime }
     }
 
     /// The handler, as a host starts it.
