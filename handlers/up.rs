@@ -84,19 +84,35 @@ fn settings(options: &UpOptions) -> Settings {
 struct Wish {
     terminate: Signal,
     interrupt: Signal,
+    /// The terminal is closed. None: whoever started this process wants it to live on (`nohup`).
+    hang_up: Option<Signal>,
 }
 
 impl Wish {
     fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let hang_up = if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())?, hang_up })
     }
 
     async fn spoken(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            () = async { match &mut self.hang_up {
+                Some(hang_up) => drop(hang_up.recv().await),
+                None => std::future::pending().await,
+            } } => {}
         }
     }
+}
+
+/// Whether this process was started to outlive its terminal. Where the system does not tell, it was not.
+fn ignores_hang_up() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|signals| u64::from_str_radix(signals.trim(), 16).ok());
+    // Signal 1 is the lowest bit.
+    ignored.is_some_and(|signals| signals & 1 == 1)
 }
 
 /// Serves the backends and the functions, until somebody wishes the end or the host gives up.
@@ -122,7 +138,7 @@ async fn live(machine: &Machine, layout: &Layout, options: &UpOptions, wish: &mu
         }
         () = wish.spoken() => running.stop(),
     };
-    say("Stopping, with what is deployed and what runs. Ctrl+C once more leaves them running.");
+    say("Stopping, with what is deployed and what runs. Ctrl+C once more does not wait for it.");
     tokio::select! {
         stopped = stopped => stopped.map_err(|error| host_failure(error, options)),
         () = wish.spoken() => Ok(()),
@@ -141,7 +157,7 @@ fn waiting_for_handler(port: u16, home: &Path) -> String {
     format!(
         "It works with a handler on port {port}, which you start: FUNCTIONS_CUSTOMHANDLER_PORT={port} \
          TRAINYARD_HOME='{}' trainyard handler",
-        home.display()
+        home.display().to_string().replace('\'', r"'\''")
     )
 }
 
@@ -238,7 +254,9 @@ fn host_failure(error: HostError, options: &UpOptions) -> Failure {
 fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("TRAINYARD_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().compact().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().compact().with_env_filter(filter).with_writer(std::io::stderr);
+    // A terminal that is gone takes no complaint about that either.
+    log.log_internal_errors(false).init();
 }
 
 /// Tells people. A terminal that is gone is no reason to end.

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::support::{Handler, Machine, Value, assert_outcome, eventually, free_port, json, signal};
+use crate::support::{Handler, Machine, eventually, free_port, json, signal};
 
 #[test]
 fn a_rehearsal_goes_through_a_handler_that_was_started_by_hand() {
@@ -16,7 +16,7 @@ fn a_rehearsal_goes_through_a_handler_that_was_started_by_hand() {
     let _handler = Handler::start(&machine, port);
 
     machine.until_up();
-    assert_rehearsed(&machine);
+    machine.rehearsed(&machine.rehearse());
     assert_eq!(machine.status()["handler"], json!({"state": "ready", "pid": null, "port": port}));
 }
 
@@ -27,7 +27,7 @@ fn a_handler_that_is_ended_and_started_again_in_between_is_waited_for() {
     machine.begin(&["--handler-port", &port.to_string()]);
     let handler = Handler::start(&machine, port);
     machine.until_up();
-    assert_rehearsed(&machine);
+    machine.rehearsed(&machine.rehearse());
 
     drop(handler);
     eventually("the host has noticed", || (machine.status()["handler"]["state"] == "starting").then_some(()));
@@ -35,7 +35,7 @@ fn a_handler_that_is_ended_and_started_again_in_between_is_waited_for() {
     let _handler = Handler::start(&machine, port);
 
     machine.until_up();
-    assert_rehearsed(&machine);
+    machine.rehearsed(&machine.rehearse());
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_handler_that_is_killed_in_the_middle_of_a_call_is_called_again_when_it_is_b
     machine.begin(&["--handler-port", &port.to_string()]);
     let handler = Handler::start(&machine, port);
     machine.until_up();
-    let run = rehearse(&machine);
+    let run = machine.rehearse();
     // Whatever the run is at now stays in the handler's hands until it dies.
     signal(handler.process(), Signal::STOP);
     drop(handler);
@@ -53,7 +53,7 @@ fn a_handler_that_is_killed_in_the_middle_of_a_call_is_called_again_when_it_is_b
     let _handler = Handler::start(&machine, port);
 
     machine.until_up();
-    assert_outcome(&machine.ended(&run), "checked");
+    machine.rehearsed(&run);
 }
 
 #[test]
@@ -64,30 +64,16 @@ fn a_handler_in_a_debugger_finds_a_host_that_was_started_again() {
     machine.begin(&arguments);
     let handler = Handler::start(&machine, port);
     machine.until_up();
-    assert_rehearsed(&machine);
+    machine.rehearsed(&machine.rehearse());
 
     machine.down();
     machine.begin(&arguments);
     machine.until_up();
-    assert_rehearsed(&machine);
+    machine.rehearsed(&machine.rehearse());
     machine.kill();
     machine.begin(&arguments);
     machine.until_up();
 
-    assert_rehearsed(&machine);
+    machine.rehearsed(&machine.rehearse());
     drop(handler);
-}
-
-#[track_caller]
-fn assert_rehearsed(machine: &Machine) {
-    let run = rehearse(machine);
-    let ended = machine.ended(&run);
-    assert_outcome(&ended, "checked");
-}
-
-/// Starts a run that visits all steps and does nothing.
-#[track_caller]
-fn rehearse(machine: &Machine) -> String {
-    let begun: Value = machine.json(&["start", "rehearsed", "--rehearse", "--as", "anna"]);
-    begun["id"].as_str().unwrap().to_owned()
 }

@@ -35,6 +35,8 @@ pub const VERSION: u32 = 1;
 const FOLDERS: [&str; 6] = ["artifacts", "jobs", "images", "deployments", "python", "app"];
 /// Longer than a look at a home takes.
 const LOOKING: Duration = Duration::from_millis(10);
+/// SQLite takes 512 bytes at most, with the names of its own files.
+const LONGEST: usize = 480;
 const FIRST_LINE: &str = "trainyard home ";
 
 /// Where things are in a home.
@@ -117,6 +119,10 @@ impl Home {
     pub fn open_with(dir: impl Into<PathBuf>, options: BrokerOptions) -> Result<Self, HomeError> {
         let layout = Layout { dir: dir.into() };
         let at = |error: &io::Error| io_error(&layout.dir, error);
+        let bytes = std::path::absolute(&layout.dir).map_or(0, |dir| dir.as_os_str().len());
+        if bytes > LONGEST {
+            return Err(HomeError::TooLong { dir: layout.dir, bytes, most: LONGEST });
+        }
         fs::create_dir_all(&layout.dir).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
                 failed(&layout.dir, "there is a file by this name, or on the way to it")

@@ -286,6 +286,21 @@ impl Machine {
         self.json(&["approve", run, environment, "--as", "berta"]);
     }
 
+    /// Starts a run that visits all steps and does nothing, which needs no repository; answers its id.
+    #[track_caller]
+    pub fn rehearse(&self) -> String {
+        let begun = self.json(&["start", "rehearsed", "--rehearse", "--as", "anna"]);
+        begun["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Brings a rehearsal to its end, which must be a good one.
+    #[track_caller]
+    pub fn rehearsed(&self, run: &str) {
+        self.at_gate(run, "prod");
+        self.approve(run, "prod");
+        super::assert_outcome(&self.ended(run), "released");
+    }
+
     /// What serves where, of one environment: an entry of `environments --json`.
     #[track_caller]
     pub fn environment(&self, name: &str) -> Value {

@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use super::free_port;
 
 type Seen = Mutex<HashMap<String, Vec<Value>>>;
+type Instead = Arc<dyn Fn(&str) -> Option<u16> + Send + Sync>;
 
 /// A handler to the host, and a host to the handler behind it.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ struct Between {
     behind: u16,
     client: reqwest::Client,
     seen: Arc<Seen>,
-    instead: Arc<dyn Fn(&str) -> Option<u16> + Send + Sync>,
+    instead: Instead,
 }
 
 impl Proxy {

@@ -89,9 +89,10 @@ impl LocalDeployments {
         std::fs::create_dir_all(&folder)?;
         let states = State::read_all(&folder)?;
         let running = |state: &State| {
-            let deployed =
-                state.deployments.values().filter_map(|one| one.process.as_ref().map(|process| process.mark.pid));
-            deployed.chain(state.retiring.iter().map(|one| one.mark.pid)).collect::<Vec<_>>()
+            let deployed = state.deployments.values().filter_map(|one| Some(&one.process.as_ref()?.mark));
+            let marks = deployed.chain(state.retiring.iter().map(|one| &one.mark));
+            // What a server that has ended had started is nobody's now.
+            marks.filter(|mark| mark.is_alive()).map(|mark| mark.pid).collect::<Vec<_>>()
         };
         let known: Vec<i32> = states.iter().flat_map(running).collect();
         let shared = Arc::new(Shared {

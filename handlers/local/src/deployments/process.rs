@@ -101,6 +101,11 @@ impl Process {
 }
 
 impl Mark {
+    /// Whether it runs.
+    pub fn is_alive(&self) -> bool {
+        started(self.pid).is_some_and(|started| started == self.started)
+    }
+
     /// Signals the group. One that is gone needs no signal.
     fn signal(&self, signal: Signal) {
         if let Some(pid) = Pid::from_raw(self.pid) {

@@ -52,6 +52,16 @@ pub enum HomeError {
         /// What was tried.
         detail: String,
     },
+    /// SQLite opens no file by such a long name.
+    #[error("the path of a home may have {most} bytes, and this one has {bytes}: choose a shorter one ({dir})")]
+    TooLong {
+        /// The folder.
+        dir: PathBuf,
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        most: usize,
+    },
     /// No space left.
     #[error("the disk that holds {0} is full: free some space and try again")]
     Full(PathBuf),

@@ -125,8 +125,7 @@ fn explain(said: &str, last: String, python: &str) -> PythonError {
     if let Some(line) = said.lines().rev().find(unreachable)
         && wholly_unknown
     {
-        let line = line.trim().trim_end_matches('.').to_owned();
-        return PythonError::PackagesUnreachable { line };
+        return PythonError::PackagesUnreachable { line: reason(line, said) };
     }
     if let Some(requirement) = missing {
         return PythonError::NoSuchPackage { requirement: requirement.to_owned(), python: python.to_owned() };
@@ -136,4 +135,33 @@ fn explain(said: &str, last: String, python: &str) -> PythonError {
         Some(error.trim().to_owned())
     });
     PythonError::InstallFailed { line: error.unwrap_or(last) }
+}
+
+/// What pip says about an index, without the objects of its own that it prints along.
+fn reason(line: &str, said: &str) -> String {
+    let cause = line.split_once(" object at 0x").and_then(|(_, rest)| rest.split_once(">: "));
+    let cause = cause.map(|(_, rest)| rest.split("')").next().unwrap_or(rest));
+    let cause = cause.unwrap_or(line).trim().trim_end_matches('.');
+    let indexes = said.lines().rev().find_map(|line| line.trim().strip_prefix("Looking in indexes: "));
+    indexes.map_or_else(|| cause.to_owned(), |indexes| format!("{indexes}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_that_does_not_answer_is_told_without_the_inner_life_of_pip() {
+        let said = "Looking in indexes: http://127.0.0.1:9/simple\nWARNING: Retrying (Retry(total=0, connect=None)) after \
+            connection broken by 'NewConnectionError('<pip._vendor.urllib3.connection.HTTPConnection object at 0x7f09>: \
+            Failed to establish a new connection: [Errno 111] Connection refused')': /simple/six/\n\
+            ERROR: Could not find a version that satisfies the requirement six (from versions: none)\n\
+            ERROR: No matching distribution found for six\n";
+        let error = explain(said, String::new(), "3.12.4").to_string();
+        assert_eq!(
+            error,
+            "the packages cannot be reached: http://127.0.0.1:9/simple: Failed to establish a new connection: \
+             [Errno 111] Connection refused. Check the network, the proxy settings and pip's configuration (`pip config list`)"
+        );
+    }
 }

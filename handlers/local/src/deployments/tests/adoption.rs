@@ -140,3 +140,35 @@ async fn another_process_with_the_same_id_is_not_adopted() {
     process.stop(Duration::from_secs(5)).await;
     assert!(process::Process::adopt(process.mark()).is_none());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_rests_stops_its_servers_and_the_next_one_starts_them_again() {
+    let bench = bench_or_skip!();
+    let deployments = bench.open().await;
+    let spec = bench.spec("d1", GOOD).await;
+    bench.ready(&deployments, &spec).await;
+    let process = bench.process_of(&deployments, &spec).await;
+
+    deployments.rest().await;
+
+    gone(&process).await;
+    drop(deployments);
+    let deployments = bench.open().await;
+    bench.call(&deployments, &spec).await;
+    assert_ne!(bench.process_of(&deployments, &spec).await, process);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_on_its_way_goes_on_after_a_rest() {
+    let bench = bench_or_skip!();
+    let deployments = bench.open().await;
+    let spec = bench.spec("d1", GOOD).await;
+    assert_eq!(deployments.apply(&spec).await.unwrap(), DeploymentStatus::Starting);
+
+    deployments.rest().await;
+
+    drop(deployments);
+    let deployments = bench.open().await;
+    bench.ready(&deployments, &spec).await;
+    bench.call(&deployments, &spec).await;
+}

@@ -82,6 +82,44 @@ async fn a_job_goes_on_while_the_host_is_away_and_is_told_once_it_is_back() {
 }
 
 #[tokio::test]
+async fn a_job_is_ended_with_a_host_that_rests_and_begins_again_as_if_for_the_first_time() {
+    let bench = Bench::new();
+    let spec = bench.shell("resting", &patient(&bench)).await;
+    for start in 1..=4 {
+        let jobs = bench.open().await;
+        jobs.submit(&spec).await.unwrap();
+        let pid = starts(&bench, start).await.pop().unwrap();
+
+        jobs.rest().await;
+
+        is_gone(&pid).await;
+        assert_eq!(fs::read_to_string(bench.job("resting").join("starts")).unwrap(), "0");
+    }
+    fs::write(bench.file("go"), "").unwrap();
+    completed(end_of(&bench.open().await, &spec.name).await);
+}
+
+#[tokio::test]
+async fn a_job_that_waits_in_the_queue_stays_there_while_the_host_rests() {
+    let mut bench = Bench::new();
+    bench.at_once = 1;
+    let jobs = bench.open().await;
+    let first = bench.shell("first", &patient(&bench)).await;
+    let second = bench.shell("second", "true").await;
+    jobs.submit(&first).await.unwrap();
+    jobs.submit(&second).await.unwrap();
+    starts(&bench, 1).await;
+
+    jobs.rest().await;
+
+    assert!(!bench.job("second").join("starts").exists());
+    fs::write(bench.file("go"), "").unwrap();
+    let jobs = bench.open().await;
+    completed(end_of(&jobs, &first.name).await);
+    completed(end_of(&jobs, &second.name).await);
+}
+
+#[tokio::test]
 async fn a_job_that_died_while_the_host_was_away_is_started_again() {
     let bench = Bench::new();
     let jobs = bench.open().await;
