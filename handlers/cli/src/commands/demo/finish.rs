@@ -48,7 +48,10 @@ pub(super) fn finish(told: &Told, example: &Example, client: &Client, cx: &mut C
         None => cx.console.tell("The run goes on by itself as soon as it can."),
         Some(_) => {
             // Without its environments nothing could be tried at all: the machine is to be mended, not the run.
-            if run.steps.iter().any(|step| step.step == "provision" && step.status == "failed") {
+            let failed = || run.steps.iter().filter(|step| step.status == "failed");
+            if failed().flat_map(|step| &step.because).any(|because| because.contains("packages cannot be reached")) {
+                exit = Exit::Unreachable;
+            } else if failed().any(|step| step.step == "provision") {
                 exit = Exit::BadInput;
             }
         }
