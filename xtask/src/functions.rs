@@ -28,7 +28,7 @@ pub fn write(repository: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Fails if a file is not what [`write`] would write.
+/// Fails if a file is not what [`write()`] would write.
 pub fn check(repository: &Path) -> Result<()> {
     let folder = repository.join("functions");
     let mut wrong: Vec<_> = expected(&folder)
