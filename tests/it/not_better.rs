@@ -14,7 +14,7 @@ fn a_model_that_is_equal_or_worse_is_not_released() {
     let run = machine.ended(&run);
     assert_outcome(&run, "not_better");
     assert_eq!((&run["metrics"]["mse"], &run["champion"]["metrics"]["mse"]), (&json!(10.0), &json!(10.0)));
-    assert_eq!((&run["champion"]["version"], &run["champion"]["number"]), (&json!(1), &json!(1)));
+    assert_eq!((&run["champion"]["model"]["version"], &run["champion"]["number"]), (&json!(1), &json!(1)));
     assert!(sentences(&run["because"]).contains("equal is not better"), "{}", run["because"]);
     assert_eq!((status(&run, "evaluate"), status(&run, "register")), ("succeeded", "not_started"));
     assert!(run["model"].is_null(), "it is not registered");
