@@ -68,7 +68,7 @@ fn a_failed_run_says_where_why_and_what_to_do() {
 
     let why = why(&delivery.run, noon());
 
-    assert_eq!(why.sentences[1..], ["It failed at check.", "Test exited with 1."]);
+    assert_eq!(why.sentences[1..], ["It failed at check.", "test exited with 1."]);
     assert_eq!(why.action.as_deref(), Some("Look with `trainyard logs 7 check`, then `trainyard retry 7`."));
 }
 
@@ -111,6 +111,7 @@ fn a_run_without_steps_was_skipped() {
 fn a_reason_becomes_a_sentence_and_a_command_s_name_stays_as_it_is() {
     assert_eq!(sentence("the tests failed"), "The tests failed.");
     assert_eq!(sentence("Done!"), "Done!");
+    assert_eq!(sentence("mse 3.5 is better"), "mse 3.5 is better.");
     assert_eq!(sentence("pytest: 14 passed"), "pytest: 14 passed.");
     assert_eq!(sentence("`check: false` in trainyard.yml"), "`check: false` in trainyard.yml.");
     assert_eq!(sentence("été"), "été.");
