@@ -124,7 +124,7 @@ fn sentence(text: &str) -> String {
     let mut text = text.trim().to_owned();
     // Names of metrics, people, environments and commands stay as they are written.
     const WORDS: [&str; 11] =
-        ["the", "there", "nobody", "it", "its", "no", "not", "job", "image", "deployment", "what"];
+        ["the", "there", "nobody", "it", "its", "no", "waits", "job", "image", "deployment", "what"];
     if text.split(' ').next().is_some_and(|word| WORDS.contains(&word)) {
         let first = text[..1].to_ascii_uppercase();
         text.replace_range(..1, &first);
