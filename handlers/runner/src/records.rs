@@ -76,7 +76,8 @@ impl Records {
         let run = &mut record.run;
         let letters = if send { std::mem::take(&mut run.outbox) } else { Vec::new() };
         let parcels = letters.iter().map(parcel).collect();
-        let is_over = send && run.ended.is_some() && run.pending.is_empty();
+        let is_last = send && run.ended.is_some() && run.pending.is_empty();
+        let is_over = is_last && (is_atomic || letters.is_empty());
         // Without one transaction for both, the document says what is to be sent until it surely was.
         if send && !is_atomic {
             run.outbox = letters;
@@ -95,6 +96,10 @@ impl Records {
         }
         record.version = versions.into_iter().next().unwrap_or_default();
         record.is_marked = is_marked;
+        if is_last && !is_over {
+            // Nobody saves a run again that has ended: now that its letters are sent, it says so itself.
+            return Box::pin(self.save(ports, record, true)).await;
+        }
         Ok(record)
     }
 
