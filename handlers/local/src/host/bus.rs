@@ -22,6 +22,8 @@ use crate::bus::{Broker, DEAD_LETTER_SOURCE, Delivery};
 const NAMESPACE: &str = "localhost";
 const CLIENT: &str = "localhost-trainyard";
 
+/// A message whose handler hung up is held back this long.
+const HANG_UP: Duration = Duration::from_millis(100);
 /// After the bus could not read a message.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -90,6 +92,11 @@ impl Dispatcher {
                 let count = delivery.delivery_count;
                 let id = &delivery.message.message_id;
                 report(&self.entry, &error, format_args!("message `{id}` is given back after delivery {count}"));
+                if matches!(error, InvokeError::Connection(_)) {
+                    // The host learns a moment later that its handler has died. Given back at once, the message would
+                    // have used up its deliveries by then.
+                    tokio::time::sleep(HANG_UP).await;
+                }
                 drop(held);
             }
         }
