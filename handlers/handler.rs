@@ -1,17 +1,19 @@
 //! The custom handler: what the Functions host starts. It keeps no state; its ports are in its settings.
 
 use std::fs;
-use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cli::{Exit, Failure};
 use runner::Runner;
 use serde::{Deserialize, Serialize};
+use tracing::Level;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::functions::{self, App};
 
-/// Where the embedded backends are called: an address on loopback.
+/// Where the embedded backends are called: a Unix socket.
 pub const LINK: &str = "TRAINYARD_LINK";
 /// What opens them.
 pub const LINK_TOKEN: &str = "TRAINYARD_LINK_TOKEN";
@@ -19,8 +21,8 @@ pub const LINK_TOKEN: &str = "TRAINYARD_LINK_TOKEN";
 /// The way to the embedded backends, as a host leaves it in its home for handlers that it did not start.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Link {
-    /// On loopback.
-    pub address: SocketAddr,
+    /// A Unix socket.
+    pub place: PathBuf,
     /// What opens it.
     pub token: String,
 }
@@ -30,9 +32,8 @@ impl Link {
     pub const FILE: &str = "link.json";
 
     fn of_settings(home: &Path) -> Result<Self, Failure> {
-        if let (Ok(address), Ok(token)) = (std::env::var(LINK), std::env::var(LINK_TOKEN)) {
-            let wrong = |error| Failure::input(format!("{LINK}={address} is not an address: {error}"));
-            return Ok(Self { address: address.parse().map_err(wrong)?, token });
+        if let (Some(place), Ok(token)) = (std::env::var_os(LINK), std::env::var(LINK_TOKEN)) {
+            return Ok(Self { place: place.into(), token });
         }
         let file = home.join(Self::FILE);
         let none = |error| {
@@ -54,7 +55,7 @@ pub fn run(home: &Path) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::input(format!("cannot start: {error}")))?;
     runtime.block_on(async {
-        let ports = local::link::connect(link.address, link.token)
+        let ports = local::link::connect(link.place, link.token)
             .await
             .map_err(|error| Failure::unreachable(error.to_string()))?;
         let app = App { runner: Arc::new(Runner::new(ports)) };
@@ -73,7 +74,6 @@ pub fn run(home: &Path) -> Result<Exit, Failure> {
 
 /// Logs go to stdout, a line of JSON each: the host takes lines on stderr for errors.
 fn log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("TRAINYARD_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stdout).init();
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stdout);
+    tracing_subscriber::registry().with(crate::log_filter(Level::INFO)).with(lines).init();
 }

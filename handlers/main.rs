@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use cli::{Exit, Failure, Started, UpOptions};
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
 
 mod background;
 mod functions;
@@ -63,4 +65,12 @@ impl cli::Machine for ThisMachine {
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Runtime::new().map_err(|error| Failure::input(format!("cannot start: {error}")))
+}
+
+/// What is logged: from `TRAINYARD_LOG`, such as `debug` or `info,runner=debug`, or else from this level on.
+///
+/// Plain targets and levels: filters on the content of spans cost every invocation, though few of them ask for one.
+fn log_filter(level: Level) -> Targets {
+    let setting = std::env::var("TRAINYARD_LOG").unwrap_or_default();
+    setting.parse().ok().filter(|_| !setting.is_empty()).unwrap_or_else(|| Targets::new().with_default(level))
 }

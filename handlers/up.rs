@@ -12,9 +12,12 @@ use local::host::{HandlerOptions, Host, HostError, HostOptions, Running};
 use local::link;
 use local::machine::{Machine, Settings};
 use local::python::Environments;
-use tokio::net::TcpListener;
+use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
+use tracing::Level;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::functions;
 use crate::handler::{LINK, LINK_TOKEN, Link};
@@ -32,7 +35,11 @@ const SWEEP_SCHEDULE: &str = "0 * * * * *";
 /// One that is killed leaves both to be taken over as they are.
 pub fn run(options: &UpOptions) -> Result<Exit, Failure> {
     log();
-    crate::runtime()?.block_on(async {
+    // One thread: what the host does is to wait, and what waits on one thread needs no waking across threads. What
+    // works or blocks has threads of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::input(format!("cannot start: {error}")))?;
+    runtime.block_on(async {
         // First of all: from here on a signal ends what was begun, and not the process.
         let mut wish = Wish::listen().map_err(|error| Failure::input(format!("cannot listen to signals: {error}")))?;
         let home = open(options)?;
@@ -117,7 +124,7 @@ fn ignores_hang_up() -> bool {
 
 /// Serves the backends and the functions, until somebody wishes the end or the host gives up.
 async fn live(machine: &Machine, layout: &Layout, options: &UpOptions, wish: &mut Wish) -> Result<(), Failure> {
-    let (listener, link) = open_link(layout.dir()).await?;
+    let (listener, link) = open_link(layout.dir())?;
     // Dropped at the end of this life, and with it every connection.
     let mut serving = JoinSet::new();
     serving.spawn(link::serve(listener, link.token.clone(), machine.ports().clone()));
@@ -167,7 +174,7 @@ async fn start(machine: &Machine, layout: &Layout, options: &UpOptions, link: Li
         None => stage(&layout.app()).map_err(|error| Failure::input(format!("cannot write the home: {error}")))?,
     };
     let mut environment = vec![
-        (LINK.to_owned(), link.address.to_string()),
+        (LINK.to_owned(), link.place.display().to_string()),
         (LINK_TOKEN.to_owned(), link.token),
         ("FUNCTIONS_WORKER_RUNTIME".to_owned(), "custom".to_owned()),
     ];
@@ -183,21 +190,15 @@ async fn start(machine: &Machine, layout: &Layout, options: &UpOptions, link: Li
     Ok(running)
 }
 
-/// Where the handler finds the backends. The same place as the last time if that can be had, so that a handler in a
-/// debugger finds a host that was started again.
-async fn open_link(home: &Path) -> Result<(TcpListener, Link), Failure> {
+/// Where the handler finds the backends. Always the same place and token, so that a handler in a debugger finds a host
+/// that was started again.
+fn open_link(home: &Path) -> Result<(UnixListener, Link), Failure> {
     let before = fs::read(home.join(Link::FILE)).ok().and_then(|text| serde_json::from_slice::<Link>(&text).ok());
-    let mut listener = None;
-    if let Some(before) = before.as_ref().filter(|before| before.address.ip().is_loopback()) {
-        listener = TcpListener::bind(before.address).await.ok();
-    }
-    let unreachable = |error: std::io::Error| Failure::unreachable(format!("cannot listen on this machine: {error}"));
-    let listener = match listener {
-        Some(listener) => listener,
-        None => TcpListener::bind(("127.0.0.1", 0)).await.map_err(unreachable)?,
-    };
     let token = before.map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), |before| before.token);
-    let link = Link { address: listener.local_addr().map_err(unreachable)?, token };
+    let place = link::place(home);
+    let listener = link::listen(&place)
+        .map_err(|error| Failure::unreachable(format!("cannot listen at {}: {error}", place.display())))?;
+    let link = Link { place, token };
     write_link(home, &link).map_err(|error| Failure::input(format!("cannot write the home: {error}")))?;
     Ok((listener, link))
 }
@@ -252,11 +253,9 @@ fn host_failure(error: HostError, options: &UpOptions) -> Failure {
 
 /// The host's own log, for people.
 fn log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("TRAINYARD_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let log = tracing_subscriber::fmt().compact().with_env_filter(filter).with_writer(std::io::stderr);
     // A terminal that is gone takes no complaint about that either.
-    log.log_internal_errors(false).init();
+    let lines = tracing_subscriber::fmt::layer().compact().with_writer(std::io::stderr).log_internal_errors(false);
+    tracing_subscriber::registry().with(crate::log_filter(Level::WARN)).with(lines).init();
 }
 
 /// Tells people. A terminal that is gone is no reason to end.

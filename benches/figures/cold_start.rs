@@ -1,12 +1,11 @@
 //! A cold start: from the start of the handler's process to its first answer, beside a bare axum program's.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use runner::memory::Machine;
-use tokio::net::TcpListener;
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::floor;
@@ -55,8 +54,9 @@ pub fn axum(port: u16) -> Command {
 /// A host's end of the link, over ports in memory.
 pub struct Link {
     pub machine: Machine,
-    address: SocketAddr,
+    place: PathBuf,
     runtime: Runtime,
+    _home: TempDir,
 }
 
 impl Link {
@@ -64,10 +64,11 @@ impl Link {
         let runtime = Runtime::new().unwrap();
         let machine = Machine::new();
         machine.faults.keep_no_trace();
-        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
-        let address = listener.local_addr().unwrap();
+        let home = folder();
+        let place = local::link::place(home.path());
+        let listener = runtime.block_on(async { local::link::listen(&place) }).unwrap();
         runtime.spawn(local::link::serve(listener, "token".into(), machine.ports()));
-        Self { machine, address, runtime }
+        Self { machine, place, runtime, _home: home }
     }
 
     /// The handler, as a host starts it.
@@ -77,7 +78,7 @@ impl Link {
             .arg("handler")
             .arg("--home")
             .arg(home)
-            .env("TRAINYARD_LINK", self.address.to_string())
+            .env("TRAINYARD_LINK", &self.place)
             .env("TRAINYARD_LINK_TOKEN", "token")
             .env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string());
         command

@@ -71,7 +71,7 @@ fn in_groups(floor: &mut Steps, runs: usize) -> Duration {
 
 /// Runs one after the other; the milliseconds of each.
 pub fn alone(product: &Product, project: &str, runs: usize) -> Samples {
-    let watcher = Watcher::start(product.database(), Duration::from_micros(100));
+    let watcher = Watcher::start(product.database(), Duration::from_micros(250));
     let mut http = Http::connect(product.port).unwrap();
     let mut times = Samples::default();
     for _ in 0..runs {
@@ -122,7 +122,10 @@ enum Sight {
 
 /// Who watches what.
 #[derive(Default)]
-struct Board(Mutex<HashMap<String, Watched>>);
+struct Board {
+    watched: Mutex<HashMap<String, Watched>>,
+    has_news: AtomicBool,
+}
 
 struct Watched {
     tell: Sender<Sight>,
@@ -133,12 +136,13 @@ impl Board {
     /// A run that was started just now.
     fn watch(&self, id: &str) -> Receiver<Sight> {
         let (tell, sights) = channel();
-        self.0.lock().unwrap().insert(id.to_owned(), Watched { tell, is_at_gate: false });
+        self.watched.lock().unwrap().insert(id.to_owned(), Watched { tell, is_at_gate: false });
+        self.has_news.store(true, Ordering::Release);
         sights
     }
 
     fn look(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let mut watched = self.0.lock().unwrap();
+        let mut watched = self.watched.lock().unwrap();
         let active = "SELECT substr(key, 8) FROM documents WHERE key >= 'active/' AND key < 'active0'";
         let mut active = connection.prepare_cached(active)?;
         let active: Vec<String> = active.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -177,10 +181,10 @@ impl Watcher {
         let connection = Connection::open_with_flags(database, flags).unwrap();
         connection.busy_timeout(Duration::from_secs(5)).unwrap();
         let thread = std::thread::spawn(move || {
-            let mut seen = 0_i64;
+            let mut seen: i64 = 0;
             while !stopped.load(Ordering::Relaxed) {
                 let changes = connection.pragma_query_value(None, "data_version", |row| row.get(0)).unwrap();
-                if changes != seen || !ours.0.lock().unwrap().is_empty() {
+                if ours.has_news.swap(false, Ordering::Acquire) || changes != seen {
                     seen = changes;
                     ours.look(&connection).unwrap();
                 }

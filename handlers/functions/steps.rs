@@ -40,7 +40,7 @@ pub async fn handle(app: App, invocation: Invocation) -> Outcome {
         at: app.runner.ports().clock.now(),
         body: String::from_utf8_lossy(&message.body()).into_owned(),
     };
-    match dead_letter::keep(&app, &letter).await {
+    match Box::pin(dead_letter::keep(&app, &letter)).await {
         Ok(()) => Outcome::success().log(reason),
         Err(error) => Outcome::retry(error),
     }

@@ -113,7 +113,12 @@ impl Invocation {
     ///
     /// Under a trigger that passes text, the sender of a JSON object decides what is in here, whatever the names say.
     pub fn metadata(&self) -> Members<'_> {
-        self.value(&self.metadata).members()
+        self.metadata_value().members()
+    }
+
+    /// Returns all of `Metadata` as it came.
+    pub(crate) fn metadata_value(&self) -> Value<'_> {
+        self.value(&self.metadata)
     }
 
     /// Returns where this attempt stands under the host's retry policy, `None` without one.

@@ -152,7 +152,8 @@ impl Router {
         let taken = self.names().any(|known| known.eq_ignore_ascii_case(name));
         assert!(!taken, "there are two functions named `{name}`");
         let handler: Handler = Box::new(move |invocation| {
-            let future = function(invocation);
+            // Boxed before it is wrapped: a wrapper holds a future twice, as it came and as it is awaited.
+            let future = Box::pin(function(invocation));
             Box::pin(async move { future.await.into() })
         });
         let name: Arc<str> = name.into();

@@ -11,7 +11,6 @@ use divan::counter::ItemsCount;
 use futures::future::join_all;
 use runner::memory::Machine;
 use runner::ports::{Expect, Parcel, Ports, Write};
-use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
 /// Calls between two looks at the watch.
@@ -73,10 +72,11 @@ impl Both {
         let (host, handler) = (runtime(), runtime());
         let machine = Machine::new();
         machine.faults.keep_no_trace();
-        let listener = host.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).expect("there is a free port");
-        let address = listener.local_addr().expect("it is bound");
+        let home = tempfile::tempdir().expect("a folder for the socket");
+        let place = local::link::place(home.path());
+        let listener = host.block_on(async { local::link::listen(&place) }).expect("the folder is ours");
         host.spawn(local::link::serve(listener, "token".into(), machine.ports()));
-        let ports = handler.block_on(local::link::connect(address, "token")).expect("the host is there");
+        let ports = handler.block_on(local::link::connect(place, "token")).expect("the host is there");
         Self { handler, ports: Arc::new(ports), _host: host }
     }
 

@@ -1,5 +1,6 @@
 //! Intake: somebody wants a run. The same cause gives the same run, however often it is told.
 
+use futures::join;
 use pipeline::event::{Event, Message, StepKey};
 use pipeline::manifest::{Concern, Manifest};
 use pipeline::names::{Branch, CommitId, Digest, EnvironmentName, ModelName, Project, RunId};
@@ -157,25 +158,29 @@ impl Runner {
         let resolved = self.resolve(start).await?;
         let cause = cause_of(start, resolved.as_ref());
         let claim_key = keys::cause(&start.project, &cause);
-        if let Some((_, Some(run))) = self.claimed(&claim_key).await? {
-            return Ok(Started { run, created: false });
-        }
-        let draft = self.draft(start, resolved).await?;
+        // Asked at once: each answer takes longer to come than to be found.
+        let (claimed, draft, project) =
+            join!(self.claimed(&claim_key), self.draft(start, resolved), self.project(&start.project));
+        let mut claim = match claimed? {
+            Some((_, Some(run))) => return Ok(Started { run, created: false }),
+            claimed => claimed.map(|(claim, _)| claim),
+        };
+        let (draft, mut project) = (draft?, project?);
         let source = match (&draft.commit, &draft.skip) {
             (Some(commit), None) => Some(self.ports.source.snapshot(&start.project, commit).await?),
             _ => None,
         };
         for _ in 0..CONFLICTS {
-            let claim = match self.claimed(&claim_key).await? {
-                Some((_, Some(run))) => return Ok(Started { run, created: false }),
-                Some((claim, None)) => Some(claim),
-                None => None,
-            };
-            match self.create(start, &cause, claim, &draft, source.clone()).await {
+            match self.create(start, &cause, claim, &draft, source.clone(), project).await {
                 Ok(run) => return Ok(Started { run, created: true }),
                 Err(PortError::Conflict { .. }) => tokio::task::yield_now().await,
                 Err(error) => return Err(error.into()),
             }
+            project = self.project(&start.project).await?;
+            claim = match self.claimed(&claim_key).await? {
+                Some((_, Some(run))) => return Ok(Started { run, created: false }),
+                claimed => claimed.map(|(claim, _)| claim),
+            };
         }
         Err(PortError::transient("runner", format!("project {} is too busy", start.project)).into())
     }
@@ -380,16 +385,16 @@ impl Runner {
 
     /// The head of the branch that is delivered by default.
     async fn default_head(&self, project: &Project) -> Result<(CommitId, Option<Branch>), StartError> {
-        let mut last = None;
-        for name in ["main", "master"] {
+        let head = |name: &str| {
             let branch: Branch = name.parse().expect("a branch's name");
-            match self.ports.source.resolve(project, &Revision::Branch(branch.clone())).await {
-                Ok(commit) => return Ok((commit, Some(branch))),
-                Err(error @ PortError::Permanent { .. }) => last = Some(error),
-                Err(error) => return Err(error.into()),
-            }
+            let revision = Revision::Branch(branch.clone());
+            async move { self.ports.source.resolve(project, &revision).await.map(|commit| (commit, Some(branch))) }
+        };
+        let (main, master) = join!(head("main"), head("master"));
+        match main {
+            Err(PortError::Permanent { .. }) => refused(master),
+            main => refused(main),
         }
-        Err(refuse(last.map_or_else(String::new, |error| reason_of(&error))))
     }
 
     async fn manifest(&self, project: &Project, commit: &CommitId) -> Result<Manifest, StartError> {
@@ -424,9 +429,9 @@ impl Runner {
         claimed: Option<Claim>,
         draft: &Draft,
         source: Option<Digest>,
+        (mut project, expect): (ProjectDocument, Expect),
     ) -> Result<Run, PortError> {
         let now = self.ports.clock.now();
-        let (mut project, expect) = self.project(&start.project).await?;
         let is_claimed = claimed.is_some();
         let Claim { run: id, number } = claimed.unwrap_or_else(|| {
             project.last_number += 1;
@@ -494,11 +499,13 @@ impl Runner {
             writes.push(Write { key: keys::active(&id), body: Some(b"{}".to_vec()), expect: Expect::Anything });
         }
         writes.push(Write { key: keys::run(&id), body: document, expect: Expect::Absent });
+        // Locked before anybody can know of the run: its first message waits until it is kept.
+        let slot = self.records.slot(&id);
+        let mut kept = slot.lock().await;
         let versions = self.ports.ledger.commit(writes, parcels).await?;
         run.outbox.clear();
-        if let Some(version) = versions.last() {
-            self.records.keep(Record::new(run.clone(), version.clone()));
-        }
+        *kept = versions.into_iter().last().map(|version| Record::new(run.clone(), version));
+        self.records.tidy(&id, kept.as_ref());
         Ok(run)
     }
 }
@@ -550,11 +557,4 @@ fn refused<T>(result: Result<T, PortError>) -> Result<T, StartError> {
         PortError::Permanent { reason, .. } => StartError::Refused(reason),
         other => StartError::Port(other),
     })
-}
-
-fn reason_of(error: &PortError) -> String {
-    match error {
-        PortError::Permanent { reason, .. } | PortError::Transient { reason, .. } => reason.clone(),
-        PortError::Conflict { .. } => error.to_string(),
-    }
 }

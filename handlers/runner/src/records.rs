@@ -1,9 +1,8 @@
 //! Runs as documents: loaded, kept for the next message, saved if nobody else has.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pipeline::event::Message;
 use pipeline::names::RunId;
 use pipeline::run::{Letter, Run};
 
@@ -14,10 +13,15 @@ use crate::ports::{Expect, Parcel, PortError, Ports, Result, Write};
 /// version it was decided on, so a run that was kept too long is loaded again.
 const KEPT: usize = 256;
 
+/// Where a run is kept between two messages; None: it is in the store alone. Who has it locked works on the run alone:
+/// a step's message is often here before the answer to the commit that sent it, and would else be decided on the run as
+/// it was before.
+pub(crate) type Slot = tokio::sync::Mutex<Option<Record>>;
+
 /// A run as it was read or last saved.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
-    pub run: Run,
+    pub run: Box<Run>,
     version: String,
     /// Whether the mark of a run that has not ended is there.
     is_marked: bool,
@@ -31,8 +35,8 @@ pub(crate) struct Records {
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// Each with the turn in which it was kept.
-    records: HashMap<RunId, (u64, Record)>,
+    /// Each with the turn in which it was last asked for.
+    slots: HashMap<RunId, (u64, Arc<Slot>)>,
     turn: u64,
 }
 
@@ -40,7 +44,7 @@ impl Record {
     /// A run that was written just now.
     pub fn new(run: Run, version: String) -> Self {
         let is_marked = run.ended.is_none();
-        Self { run, version, is_marked }
+        Self { run: Box::new(run), version, is_marked }
     }
 
     /// Whether something of it is still to be performed or sent.
@@ -50,18 +54,36 @@ impl Record {
 }
 
 impl Records {
-    /// Whether a kept run has taken this message, and is done with it: then there is nothing to do.
-    pub fn has_taken(&self, message: &Message) -> bool {
-        let kept = self.lock();
-        let record = kept.records.get(&message.run);
-        record.is_some_and(|(_, record)| !record.has_work() && record.run.has_taken(&message.id))
+    /// The slot of a run.
+    pub fn slot(&self, id: &RunId) -> Arc<Slot> {
+        let mut kept = self.lock();
+        kept.turn += 1;
+        let turn = kept.turn;
+        if let Some((last, slot)) = kept.slots.get_mut(id) {
+            *last = turn;
+            return Arc::clone(slot);
+        }
+        if kept.slots.len() == KEPT {
+            // The older half at once, so that it is looked for but seldom.
+            let mut turns: Vec<u64> = kept.slots.values().map(|(turn, _)| *turn).collect();
+            let (_, middle, _) = turns.select_nth_unstable(KEPT / 2);
+            let middle = *middle;
+            kept.slots.retain(|_, (turn, _)| *turn > middle);
+        }
+        let slot = Arc::<Slot>::default();
+        kept.slots.insert(id.clone(), (turn, Arc::clone(&slot)));
+        slot
     }
 
-    /// The run, from memory or the store; None: there is no such run.
-    pub async fn load(&self, ports: &Ports, id: &RunId) -> Result<Option<Record>> {
-        if let Some((_, record)) = self.lock().records.remove(id) {
-            return Ok(Some(record));
+    /// Keeps no run that has ended, for nothing is expected of it, and none that is not there.
+    pub fn tidy(&self, id: &RunId, kept: Option<&Record>) {
+        if kept.is_none_or(|record| record.run.ended.is_some()) {
+            self.lock().slots.remove(id);
         }
+    }
+
+    /// The run as the store has it; None: there is no such run.
+    pub async fn load(&self, ports: &Ports, id: &RunId) -> Result<Option<Record>> {
         let key = keys::run(id);
         let Some(document) = ports.store.get(&key).await? else { return Ok(None) };
         let run: Run = parse(&key, &document.body)?;
@@ -103,26 +125,8 @@ impl Records {
         Ok(record)
     }
 
-    /// Keeps a record for the run's next message. A run that has ended expects none.
-    pub fn keep(&self, record: Record) {
-        if record.run.ended.is_some() {
-            return;
-        }
-        let mut kept = self.lock();
-        kept.turn += 1;
-        let turn = kept.turn;
-        kept.records.insert(record.run.id.clone(), (turn, record));
-        if kept.records.len() > KEPT {
-            // The older half at once, so that it is looked for but seldom.
-            let mut turns: Vec<u64> = kept.records.values().map(|(turn, _)| *turn).collect();
-            let (_, middle, _) = turns.select_nth_unstable(KEPT / 2);
-            let middle = *middle;
-            kept.records.retain(|_, (turn, _)| *turn > middle);
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -52,21 +52,32 @@ impl Runner {
     ///
     /// `Transient`: the same message may be handed in again and harms nothing.
     pub async fn handle(&self, message: &Message) -> Result<Handled> {
-        if self.records.has_taken(message) {
-            return Ok(Handled::Done);
-        }
+        let slot = self.records.slot(&message.run);
+        let mut kept = slot.lock().await;
+        let handled = self.handle_alone(message, &mut kept).await;
+        self.records.tidy(&message.run, kept.as_ref());
+        handled
+    }
+
+    /// The same, with no other message of this run under way in this process.
+    async fn handle_alone(&self, message: &Message, kept: &mut Option<Record>) -> Result<Handled> {
         for turn in 0..CONFLICTS {
-            let Some(mut record) = self.records.load(&self.ports, &message.run).await? else {
+            let record = match kept.take() {
+                Some(record) => Some(record),
+                None => self.records.load(&self.ports, &message.run).await?,
+            };
+            let Some(mut record) = record else {
                 return Ok(Handled::Unknown(format!("there is no run {}", message.run)));
             };
             let changed = advance(&mut record.run, message, self.ports.clock.now());
             if !changed && !record.has_work() {
-                self.records.keep(record);
+                *kept = Some(record);
                 return Ok(Handled::Done);
             }
-            match self.settle(record).await {
+            // In a box: a message that changes nothing, and those are many, should not carry this future about.
+            match Box::pin(self.settle(record)).await {
                 Ok(record) => {
-                    self.records.keep(record);
+                    *kept = Some(record);
                     return Ok(Handled::Done);
                 }
                 Err(PortError::Conflict { key, .. }) => {
@@ -98,7 +109,8 @@ impl Runner {
                 record = self.records.save(&self.ports, record, false).await?;
                 is_saved = true;
             }
-            let answer = match self.try_to_perform(&record.run, &pending).await {
+            // In a box: it is by far the largest part of this future, and most messages need none of it.
+            let answer = match Box::pin(self.try_to_perform(&record.run, &pending)).await {
                 Ok(answer) => answer,
                 Err(PortError::Permanent { reason, .. }) => {
                     let what = pending.effect.describe();

@@ -6,7 +6,7 @@
 //! Source: `ServiceBusTriggerBindingStrategy.cs` in
 //! `sdk/servicebus/Microsoft.Azure.WebJobs.Extensions.ServiceBus/src/Triggers` of `Azure/azure-sdk-for-net`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::OnceCell};
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -18,7 +18,8 @@ use crate::{DecodeError, Invocation, Members, Value};
 #[derive(Clone, Debug)]
 pub struct ServiceBusMessage<'a> {
     body: Value<'a>,
-    metadata: Members<'a>,
+    metadata: Value<'a>,
+    members: OnceCell<Members<'a>>,
 }
 
 impl Invocation {
@@ -28,7 +29,7 @@ impl Invocation {
     ///
     /// When there is no trigger value.
     pub fn service_bus_message(&self) -> Result<ServiceBusMessage<'_>, DecodeError> {
-        Ok(ServiceBusMessage { body: self.trigger()?, metadata: self.metadata() })
+        Ok(ServiceBusMessage { body: self.trigger()?, metadata: self.metadata_value(), members: OnceCell::new() })
     }
 }
 
@@ -54,7 +55,7 @@ impl<'a> ServiceBusMessage<'a> {
 
     /// Returns `MessageId`, the key for telling a redelivery from news.
     pub fn message_id(&self) -> Option<Cow<'a, str>> {
-        self.metadata.text("MessageId")
+        self.metadata().text("MessageId")
     }
 
     /// Returns the number of this delivery, from 1.
@@ -70,48 +71,48 @@ impl<'a> ServiceBusMessage<'a> {
     /// Returns when the broker took the message, in whole seconds.
     pub fn enqueued_time(&self) -> Option<Timestamp> {
         let mut names = ["EnqueuedTime", "EnqueuedTimeUtc"].into_iter();
-        names.find_map(|name| self.metadata.get(name)?.time())
+        names.find_map(|name| self.metadata().get(name)?.time())
     }
 
     /// Returns `SessionId`.
     pub fn session_id(&self) -> Option<Cow<'a, str>> {
-        self.metadata.text("SessionId")
+        self.metadata().text("SessionId")
     }
 
     /// Returns `CorrelationId`.
     pub fn correlation_id(&self) -> Option<Cow<'a, str>> {
-        self.metadata.text("CorrelationId")
+        self.metadata().text("CorrelationId")
     }
 
     /// Returns `Subject`, which older software calls `Label`.
     pub fn subject(&self) -> Option<Cow<'a, str>> {
-        let label = || self.metadata.text("Label");
-        self.metadata.text("Subject").or_else(label)
+        let label = || self.metadata().text("Label");
+        self.metadata().text("Subject").or_else(label)
     }
 
     /// Returns `ContentType`.
     pub fn content_type(&self) -> Option<Cow<'a, str>> {
-        self.metadata.text("ContentType")
+        self.metadata().text("ContentType")
     }
 
     /// Returns the queue that gave the message up, of a message from a dead-letter queue.
     pub fn dead_letter_source(&self) -> Option<Cow<'a, str>> {
-        self.metadata.text("DeadLetterSource")
+        self.metadata().text("DeadLetterSource")
     }
 
     /// Returns the application properties; why a message was dead-lettered is in `DeadLetterReason` of these.
     pub fn application_properties(&self) -> Map<String, serde_json::Value> {
         let mut names = ["ApplicationProperties", "UserProperties"].into_iter();
-        names.find_map(|name| self.metadata.get(name)?.parse().ok()).unwrap_or_default()
+        names.find_map(|name| self.metadata().get(name)?.parse().ok()).unwrap_or_default()
     }
 
     /// Returns all metadata, for what has no method here.
     pub fn metadata(&self) -> &Members<'a> {
-        &self.metadata
+        self.members.get_or_init(|| self.metadata.members())
     }
 
     fn number<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        self.metadata.get(name)?.parse().ok()
+        self.metadata().get(name)?.parse().ok()
     }
 }
 

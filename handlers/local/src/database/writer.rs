@@ -15,6 +15,10 @@ use super::DatabaseError;
 /// Numbers are reserved in the file this many at a time, so that counting costs no write.
 const RESERVED: i64 = 1000;
 
+/// After a commit the writer looks again by itself within this time. So what comes in the meantime and need not be
+/// written at once (a step's message is taken, and done with) wakes nobody.
+const WATCHFUL: Duration = Duration::from_millis(5);
+
 /// Something to write.
 pub(crate) trait Request: Send {
     /// Writes. An error undoes what this request wrote.
@@ -97,6 +101,8 @@ struct Waiting {
     requests: Vec<Box<dyn Request>>,
     /// When they are to be committed at the latest; in the past: now.
     due: Option<Instant>,
+    /// When the writer looks next, if nobody wakes it; None: it is at work, or would sleep on.
+    looks_at: Option<Instant>,
     closing: bool,
 }
 
@@ -114,23 +120,22 @@ impl Queue {
     /// All that wait, as soon as they are due; None: nothing will come any more.
     fn take(&self) -> Option<Vec<Box<dyn Request>>> {
         let mut waiting = self.lock();
+        let watchful_until = Instant::now() + WATCHFUL;
         loop {
             let now = Instant::now();
-            match waiting.due {
-                Some(due) if due <= now || waiting.closing => {
-                    waiting.due = None;
-                    return Some(mem::take(&mut waiting.requests));
-                }
-                Some(due) => {
-                    let (guard, _) =
-                        self.arrived.wait_timeout(waiting, due - now).unwrap_or_else(PoisonError::into_inner);
-                    waiting = guard;
-                }
-                None if waiting.closing => return None,
-                None => {
-                    waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-                }
+            if waiting.due.is_some_and(|due| due <= now || waiting.closing) {
+                (waiting.due, waiting.looks_at) = (None, None);
+                return Some(mem::take(&mut waiting.requests));
             }
+            if waiting.closing {
+                return None;
+            }
+            let watchful = (now < watchful_until).then_some(watchful_until);
+            waiting.looks_at = waiting.due.into_iter().chain(watchful).min();
+            waiting = match waiting.looks_at {
+                Some(at) => self.arrived.wait_timeout(waiting, at - now).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+            };
         }
     }
 }
@@ -181,8 +186,9 @@ impl Writer {
         if sooner {
             waiting.due = Some(due);
         }
+        let looks_too_late = waiting.looks_at.is_none_or(|at| due < at);
         drop(waiting);
-        if sooner {
+        if sooner && looks_too_late {
             self.queue.arrived.notify_one();
         }
     }

@@ -1,6 +1,6 @@
 //! Dials the host, and dials again when the connection is lost.
 
-use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use runner::ports::{PortError, Ports, Result as PortResult};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::UnixStream;
 
 use super::connection::Connection;
 use super::frame::{self, FRAME_MAX, OK};
@@ -25,18 +25,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[non_exhaustive]
 pub enum LinkError {
     /// Nobody is there.
-    #[error("the host at {address} cannot be reached: {reason}; is `trainyard up` running?")]
+    #[error("the host at {} cannot be reached: {reason}; is `trainyard up` running?", address.display())]
     Unreachable {
         /// Where it should be.
-        address: SocketAddr,
+        address: PathBuf,
         /// What was seen.
         reason: String,
     },
     /// The host is there and says no.
-    #[error("the host at {address} refuses: {reason}")]
+    #[error("the host at {} refuses: {reason}", address.display())]
     Refused {
         /// Where it is.
-        address: SocketAddr,
+        address: PathBuf,
         /// What it says.
         reason: String,
     },
@@ -47,9 +47,9 @@ pub enum LinkError {
 /// # Errors
 ///
 /// The host cannot be reached, or refuses the token or the version.
-pub async fn connect(address: SocketAddr, token: impl Into<String>) -> Result<Ports, LinkError> {
-    let token = token.into();
-    let (connection, welcome) = dial(address, &token).await?;
+pub async fn connect(address: impl Into<PathBuf>, token: impl Into<String>) -> Result<Ports, LinkError> {
+    let (address, token) = (address.into(), token.into());
+    let (connection, welcome) = dial(&address, &token).await?;
     let link = Arc::new(Link {
         address,
         token,
@@ -62,7 +62,7 @@ pub async fn connect(address: SocketAddr, token: impl Into<String>) -> Result<Po
 
 /// The way to the host, whichever connection it is at the moment.
 pub(super) struct Link {
-    address: SocketAddr,
+    address: PathBuf,
     token: String,
     is_atomic: AtomicBool,
     current: Mutex<Arc<Connection>>,
@@ -98,8 +98,8 @@ impl Link {
         }
         // Also a refusal is worth another try: a host that starts again has a handler of its own.
         let (connection, welcome) =
-            dial(self.address, &self.token).await.map_err(|error| PortError::transient(BACKEND, error))?;
-        tracing::info!("Connected to the host at {} again", self.address);
+            dial(&self.address, &self.token).await.map_err(|error| PortError::transient(BACKEND, error))?;
+        tracing::info!("Connected to the host at {} again", self.address.display());
         self.is_atomic.store(welcome.is_atomic, Ordering::Relaxed);
         let connection = Arc::new(connection);
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
@@ -108,20 +108,19 @@ impl Link {
     }
 }
 
-async fn dial(address: SocketAddr, token: &str) -> Result<(Connection, Welcome), LinkError> {
-    let unreachable = |reason: String| LinkError::Unreachable { address, reason };
+async fn dial(address: &Path, token: &str) -> Result<(Connection, Welcome), LinkError> {
+    let unreachable = |reason: String| LinkError::Unreachable { address: address.to_owned(), reason };
     match tokio::time::timeout(PATIENCE, shake_hands(address, token)).await {
         Ok(Ok(Ok(connected))) => Ok(connected),
-        Ok(Ok(Err(reason))) => Err(LinkError::Refused { address, reason }),
+        Ok(Ok(Err(reason))) => Err(LinkError::Refused { address: address.to_owned(), reason }),
         Ok(Err(error)) => Err(unreachable(error.to_string())),
         Err(_) => Err(unreachable(format!("no answer in {PATIENCE:?}"))),
     }
 }
 
 /// The outer error: the connection. The inner one: what the host says against us.
-async fn shake_hands(address: SocketAddr, token: &str) -> std::io::Result<Result<(Connection, Welcome), String>> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
+async fn shake_hands(address: &Path, token: &str) -> std::io::Result<Result<(Connection, Welcome), String>> {
+    let stream = UnixStream::connect(address).await?;
     let (mut reader, mut writer) = stream.into_split();
     let hello = Hello { version: VERSION, token: token.into() };
     let hello = frame::encode(0, OK, &hello).map_err(std::io::Error::other)?;

@@ -12,7 +12,7 @@ use bytes::BytesMut;
 use runner::ports::{PortError, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 

@@ -1,7 +1,7 @@
 //! The ports of another process: the handler's calls, performed by the host that holds the backends.
 //!
 //! ```text
-//! handler: Ports --> Remote --> Connection ==== one TCP connection, frames ====> serve --> Ports :host
+//! handler: Ports --> Remote --> Connection === one Unix socket, frames ===> serve --> Ports :host
 //!                                  (many calls in flight, answered in any order)
 //! ```
 //!
@@ -23,7 +23,7 @@ mod tests;
 
 pub use client::{LinkError, connect};
 pub use frame::FRAME_MAX;
-pub use server::serve;
+pub use server::{listen, place, serve};
 
 /// What errors of the link call themselves.
 const BACKEND: &str = "link";

@@ -6,6 +6,9 @@
 mod dispatch;
 
 use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -16,7 +19,7 @@ use futures::stream::FuturesUnordered;
 use runner::ports::Ports;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -33,8 +36,39 @@ const CALLS_MAX: usize = 1024;
 /// With so many bytes of answers that the caller does not read, no more calls are read.
 const BACKLOG_MAX: usize = 4 << 20;
 
+/// The longest path of a socket, in bytes: `sun_path` in unix(7), with its closing zero, on the systems that give it
+/// the least room.
+const PATH_MAX: usize = 103;
+
+/// Where the socket of a home is: in it, or in the folder for temporary files if the path is too long for a socket's.
+#[must_use]
+pub fn place(home: &Path) -> PathBuf {
+    let inside = home.join("link.sock");
+    if inside.as_os_str().len() <= PATH_MAX {
+        return inside;
+    }
+    let name: String =
+        Sha256::digest(home.as_os_str().as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    std::env::temp_dir().join(format!("trainyard-{name}.sock"))
+}
+
+/// Listens on a socket that this user alone may connect to. One that an earlier host has left is removed.
+///
+/// # Errors
+///
+/// What the system says: the folder cannot be written, the path is too long.
+pub fn listen(place: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(place) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(place)?;
+    std::fs::set_permissions(place, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
 /// Serves the ports to callers that know the token, until this future is dropped; their connections end with it.
-pub async fn serve(listener: TcpListener, token: String, ports: Ports) {
+pub async fn serve(listener: UnixListener, token: String, ports: Ports) {
     let ports = Arc::new(ports);
     let token: Arc<str> = token.into();
     let mut connections = JoinSet::new();
@@ -60,8 +94,7 @@ pub async fn serve(listener: TcpListener, token: String, ports: Ports) {
     }
 }
 
-async fn greet_and_serve(mut stream: TcpStream, token: &str, ports: Arc<Ports>) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+async fn greet_and_serve(mut stream: UnixStream, token: &str, ports: Arc<Ports>) -> io::Result<()> {
     let mut inbox = BytesMut::with_capacity(16 << 10);
     let hello = tokio::time::timeout(PATIENCE, hello(&mut stream, &mut inbox)).await??;
     let (answer, refusal) = match check(&hello, token) {
@@ -75,7 +108,7 @@ async fn greet_and_serve(mut stream: TcpStream, token: &str, ports: Arc<Ports>) 
     converse(stream, inbox, ports).await
 }
 
-async fn hello(stream: &mut TcpStream, inbox: &mut BytesMut) -> io::Result<Frame> {
+async fn hello(stream: &mut UnixStream, inbox: &mut BytesMut) -> io::Result<Frame> {
     loop {
         if let Some(frame) = frame::split(inbox, HELLO_MAX).map_err(io::Error::other)? {
             return Ok(frame);
@@ -124,7 +157,7 @@ fn welcome(ports: &Ports) -> Welcome {
 }
 
 /// Performs calls until the caller goes.
-async fn converse(mut stream: TcpStream, mut inbox: BytesMut, ports: Arc<Ports>) -> io::Result<()> {
+async fn converse(mut stream: UnixStream, mut inbox: BytesMut, ports: Arc<Ports>) -> io::Result<()> {
     let (mut reader, writer) = stream.split();
     let mut quick = FuturesUnordered::new();
     let (done, mut slow_done) = mpsc::unbounded_channel();

@@ -3,7 +3,8 @@
 mod conformance;
 mod every_method;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,12 +12,13 @@ use futures::future::join_all;
 use pipeline::names::Digest;
 use runner::memory::{Fault, Faults, Machine};
 use runner::ports::{Artifacts, Expect, JobStatus, Parcel, PortError, Ports, Result, Write};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::{FRAME_MAX, LinkError, connect, serve};
+use super::{FRAME_MAX, LinkError, connect, listen, place, serve};
 
 #[tokio::test]
 async fn documents_and_messages_arrive_byte_for_byte() {
@@ -141,20 +143,20 @@ async fn a_lost_connection_is_transient_and_the_next_call_dials_again() {
 async fn who_does_not_know_the_token_gets_no_ports() {
     let host = Host::of(Machine::new().ports()).await;
 
-    let refused = connect(host.address, "guessed").await.unwrap_err();
+    let refused = connect(host.place(), "guessed").await.unwrap_err();
 
     assert!(matches!(&refused, LinkError::Refused { .. }), "{refused}");
     assert!(refused.to_string().contains("token"), "{refused}");
 }
 
 #[tokio::test]
-async fn a_stranger_on_the_port_is_turned_away_and_the_others_are_served() {
+async fn a_stranger_on_the_socket_is_turned_away_and_the_others_are_served() {
     let host = Host::of(Machine::new().ports()).await;
     let ports = host.link().await;
     let endless = [0xff; 64];
 
     for noise in [&b"GET / HTTP/1.1\r\n\r\n"[..], &endless, &[0, 0, 0, 1, 9]] {
-        let mut stranger = TcpStream::connect(host.address).await.unwrap();
+        let mut stranger = UnixStream::connect(host.place()).await.unwrap();
         stranger.write_all(noise).await.unwrap();
         let mut heard = Vec::new();
         // Closed with or without what it sent having been read.
@@ -170,9 +172,9 @@ async fn a_host_that_is_not_there_is_named() {
     let mut host = Host::of(Machine::new().ports()).await;
     host.stop().await;
 
-    let unreachable = connect(host.address, "token").await.unwrap_err();
+    let unreachable = connect(host.place(), "token").await.unwrap_err();
 
-    assert!(unreachable.to_string().contains(&host.address.to_string()), "{unreachable}");
+    assert!(unreachable.to_string().contains(&host.place().display().to_string()), "{unreachable}");
 }
 
 #[tokio::test]
@@ -192,6 +194,25 @@ async fn what_is_too_large_is_refused_with_its_size_and_the_connection_stays() {
     }
     let fits = ports.artifacts.put(vec![7; 20 << 20]).await.unwrap();
     assert_eq!(ports.artifacts.get(&fits).await.unwrap().len(), 20 << 20);
+}
+
+#[tokio::test]
+async fn the_socket_is_in_the_home_and_this_users_alone() {
+    let host = Host::of(Machine::new().ports()).await;
+
+    let socket = host.home.path().join("link.sock");
+
+    assert_eq!(host.place(), socket);
+    assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_home_with_a_long_path_has_its_socket_elsewhere_and_always_at_the_same_place() {
+    let long = Path::new("/home").join("a".repeat(120));
+
+    assert!(place(&long).starts_with(std::env::temp_dir()));
+    assert_eq!(place(&long), place(&long));
+    assert_ne!(place(&long), place(&long.join("b")));
 }
 
 /// Artifacts that take their time.
@@ -221,20 +242,24 @@ impl Artifacts for Slow {
 
 /// A host that can be stopped.
 struct Host {
-    address: SocketAddr,
+    home: TempDir,
     serving: JoinHandle<()>,
 }
 
 impl Host {
     async fn of(ports: Ports) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let listener = listen(&place(home.path())).unwrap();
         let serving = tokio::spawn(serve(listener, "token".into(), ports));
-        Self { address, serving }
+        Self { home, serving }
+    }
+
+    fn place(&self) -> std::path::PathBuf {
+        place(self.home.path())
     }
 
     async fn link(&self) -> Ports {
-        connect(self.address, "token").await.unwrap()
+        connect(self.place(), "token").await.unwrap()
     }
 
     async fn stop(&mut self) {
@@ -243,7 +268,7 @@ impl Host {
     }
 
     async fn start_again(&mut self, ports: Ports) {
-        let listener = TcpListener::bind(self.address).await.unwrap();
+        let listener = listen(&self.place()).unwrap();
         self.serving = tokio::spawn(serve(listener, "token".into(), ports));
     }
 }
