@@ -122,6 +122,8 @@ pub enum Fact {
         /// Its content.
         digest: Digest,
     },
+    /// The checks have counted something.
+    Checked(std::collections::BTreeMap<String, f64>),
     /// A challenger exists.
     Trained {
         /// By this job.
@@ -183,6 +185,7 @@ impl Facts {
             Fact::Report { name, digest } => {
                 self.reports.insert(name, digest);
             }
+            Fact::Checked(counts) => self.checks = counts,
             Fact::Trained { job, metrics, model_file, data } => {
                 self.job = Some(job);
                 self.metrics = metrics;

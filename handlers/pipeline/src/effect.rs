@@ -9,6 +9,7 @@ use crate::event::{EnvironmentEvent, StepKey};
 use crate::manifest::Load;
 use crate::names::{BuildName, DeploymentName, Digest, EnvironmentName, JobName, ModelName, Project, RunId};
 use crate::release::{Lineage, Model, Release};
+use crate::run::Outcome;
 
 /// Whom to tell when something ends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -202,8 +203,25 @@ pub enum Effect {
     SetStatus {
         /// Whether the change is fine; None: under way.
         good: Option<bool>,
+        /// How the run ended, where it has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<Outcome>,
         /// One sentence.
         description: String,
+    },
+    /// Publishes what the checks found, test by test, where people look for it.
+    PublishTests {
+        /// One word; with the run it tells reports apart.
+        name: String,
+        /// JUnit and Cobertura files among the artifacts, by their names.
+        files: BTreeMap<String, Digest>,
+    },
+    /// Tells the people who look at a pull request what became of it, in the one comment that its runs share.
+    Comment {
+        /// The pull request's number.
+        pull_request: u64,
+        /// The text, with nothing in it that was not escaped.
+        markdown: String,
     },
 }
 
@@ -236,6 +254,8 @@ impl Effect {
             Self::RemoveDeployment { deployment, .. } => format!("remove deployment {deployment}"),
             Self::CallEndpoint { environment, round, .. } => format!("call {environment}, round {round}"),
             Self::SetStatus { .. } => "set the commit's status".into(),
+            Self::PublishTests { .. } => "publish the test results".into(),
+            Self::Comment { pull_request, .. } => format!("comment on pull request {pull_request}"),
         }
     }
 
@@ -244,5 +264,12 @@ impl Effect {
     #[must_use]
     pub fn is_answered_elsewhere(&self) -> bool {
         matches!(self, Self::SubmitJob(_) | Self::BuildImage(_) | Self::Deploy(_) | Self::TellEnvironment { .. })
+    }
+
+    /// Whether it only tells people something. Such an effect is performed after the others, and that it could not be
+    /// done never changes how a run goes on.
+    #[must_use]
+    pub fn is_for_people(&self) -> bool {
+        matches!(self, Self::SetStatus { .. } | Self::PublishTests { .. } | Self::Comment { .. })
     }
 }

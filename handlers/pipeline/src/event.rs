@@ -266,6 +266,14 @@ pub enum Event {
         reason: String,
     },
 
+    /// People could not be told something. The run goes on as if they had been.
+    NotTold {
+        /// What was to be done.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
+
     /// The image is there.
     ImageBuilt {
         /// Which build.

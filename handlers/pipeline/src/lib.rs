@@ -1,6 +1,7 @@
 //! What a delivery decides. Nothing here waits, reads a clock or touches the world: a decision is a plain function
 //! from what is known (the run, one event, the time) to what should happen (a new state, effects, messages).
 
+pub mod comment;
 pub mod decision;
 pub mod effect;
 pub mod environment;

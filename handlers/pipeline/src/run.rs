@@ -274,6 +274,12 @@ pub struct Facts {
     /// What was measured of the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
+    /// What the checks counted: tests, failures, findings, coverage.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub checks: BTreeMap<String, f64>,
+    /// The build of the code host that the run follows, where its results can be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<u64>,
     /// Reports that people can open, by name: `check/unit-testresults.xml`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reports: BTreeMap<String, Digest>,
@@ -521,6 +527,7 @@ impl Run {
                 format!("{}:{} is registered", model.name, model.version)
             }
             Event::Refused { what, .. } => format!("{what} was refused"),
+            Event::NotTold { what, .. } => format!("could not {what}"),
             Event::ImageBuilt { digest, .. } => format!("image {} is built", digest.short()),
             Event::ImageFailed { build, .. } => format!("image build {build} failed"),
             Event::EnvironmentGranted { .. } => "the environment is ours".into(),

@@ -4,11 +4,14 @@ pub mod conformance;
 pub mod intake;
 pub mod keys;
 pub mod memory;
+mod people;
 mod perform;
 pub mod ports;
 mod records;
+pub mod reports;
 mod runner;
 mod sweep;
 
+pub use people::STATUS_CONTEXT;
 pub use runner::{Handled, Runner};
 pub use sweep::Swept;

@@ -7,9 +7,7 @@ use pipeline::names::{BuildName, DeploymentName, EnvironmentName, JobName};
 use pipeline::run::{Pending, Run};
 
 use crate::keys;
-use crate::ports::{
-    BuildStatus, CommitStatus, DeploymentStatus, Document, Expect, JobStatus, PortError, Result, StatusState, Write,
-};
+use crate::ports::{BuildStatus, DeploymentStatus, Document, Expect, JobStatus, PortError, Result, Write};
 use crate::records::{parcel, parse};
 use crate::runner::Runner;
 
@@ -63,15 +61,8 @@ impl Runner {
                 let answers = self.call(run, environment, deployment, calls).await?;
                 Ok(Some(Event::EndpointCalled { round: *round, answers }))
             }
-            Effect::SetStatus { good, description } => {
-                let Some(commit) = &run.commit else { return Ok(None) };
-                let state = match good {
-                    None => StatusState::Pending,
-                    Some(true) => StatusState::Succeeded,
-                    Some(false) => StatusState::Failed,
-                };
-                let status = CommitStatus { context: "trainyard".into(), state, description: description.clone() };
-                ports.source.set_status(&run.project, commit, &status).await.map(|()| None)
+            Effect::SetStatus { .. } | Effect::PublishTests { .. } | Effect::Comment { .. } => {
+                self.tell_people(run, &pending.effect).await.map(|()| None)
             }
         }
     }

@@ -16,6 +16,8 @@ const CONFLICTS: u32 = 50;
 const PAUSES_MS: [u64; 2] = [50, 400];
 /// Seconds until an effect that was put off is tried again.
 const PUT_OFF_SECS: i64 = 15;
+/// How long after the end of a run people are still told of it.
+const NEWS_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// Performs what is decided.
 #[derive(Debug)]
@@ -103,7 +105,8 @@ impl Runner {
     /// Performs what is pending, then sends what is to be sent.
     pub(crate) async fn settle(&self, mut record: Record) -> Result<Record> {
         let mut is_saved = false;
-        while let Some(pending) = record.run.pending.first().cloned() {
+        while let Some(at) = next(&record.run.pending) {
+            let pending = record.run.pending[at].clone();
             // An answer that can come on another way must find the question on record.
             if pending.effect.is_answered_elsewhere() && !is_saved {
                 record = self.records.save(&self.ports, record, false).await?;
@@ -115,7 +118,16 @@ impl Runner {
                 Err(PortError::Permanent { reason, .. }) => {
                     let what = pending.effect.describe();
                     warn!(run.id = %record.run.id, "Could not {what}: {reason}");
-                    Some(Event::Refused { what, reason })
+                    Some(if pending.effect.is_for_people() {
+                        Event::NotTold { what, reason }
+                    } else {
+                        Event::Refused { what, reason }
+                    })
+                }
+                Err(PortError::Transient { reason, .. }) if self.is_old_news(&record.run, &pending) => {
+                    let what = pending.effect.describe();
+                    warn!(run.id = %record.run.id, "Gave up, a day after the end: {what}: {reason}");
+                    Some(Event::NotTold { what, reason: format!("given up, a day after the run's end: {reason}") })
                 }
                 Err(PortError::Transient { backend, reason }) => {
                     warn!(run.id = %record.run.id, "Put off, {}: {backend}: {reason}", pending.effect.describe());
@@ -123,7 +135,7 @@ impl Runner {
                 }
                 Err(conflict) => return Err(conflict),
             };
-            record.run.pending.remove(0);
+            record.run.pending.remove(at);
             if let Some(event) = answer {
                 let Pending { id, step, attempt, .. } = pending;
                 let message = Message { id, run: record.run.id.clone(), step, attempt, event };
@@ -133,6 +145,12 @@ impl Runner {
             }
         }
         self.records.save(&self.ports, record, true).await
+    }
+
+    /// Whether nobody waits for it any more, so that a code host that never comes back is not asked for ever.
+    fn is_old_news(&self, run: &Run, pending: &Pending) -> bool {
+        let since = |at| self.ports.clock.now().duration_since(at);
+        pending.effect.is_for_people() && run.ended.as_ref().is_some_and(|ended| since(ended.at) > NEWS_FOR)
     }
 
     async fn try_to_perform(&self, run: &Run, pending: &Pending) -> Result<Option<Event>> {
@@ -162,4 +180,11 @@ impl Runner {
         record.run.outbox.push(Letter { deliver_at, message });
         self.records.save(&self.ports, record, true).await
     }
+}
+
+/// What is performed next: whatever only tells people something comes last, so that a code host that is away holds
+/// nothing up.
+fn next(pending: &[Pending]) -> Option<usize> {
+    let at = pending.iter().position(|pending| !pending.effect.is_for_people());
+    at.or(if pending.is_empty() { None } else { Some(0) })
 }

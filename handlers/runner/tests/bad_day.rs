@@ -11,9 +11,10 @@ use pipeline::environment::Environment;
 use pipeline::event::{EnvironmentEvent, Event, Message, Step, StepKey, Verdict};
 use pipeline::names::EnvironmentName;
 use pipeline::run::Outcome;
+use runner::intake::Wish;
 use runner::keys;
 use runner::memory::{Fault, Faults};
-use runner::ports::{Expect, PortError, Store};
+use runner::ports::{Expect, PortError, StatusState, Store};
 
 const PATHS: [(Path, Outcome); 4] = [
     (Path::Happy, Outcome::Released),
@@ -28,6 +29,75 @@ async fn a_good_day_ends_as_it_should() {
         let day = Day::new(path, true);
         day.live().await;
         assert_eq!(day.end().outcome, Some(outcome), "{path:?}: {:#?}", day.last_run().journal);
+        let state = match outcome {
+            Outcome::Released => StatusState::Succeeded,
+            Outcome::Expired => StatusState::Error,
+            _ => StatusState::Failed,
+        };
+        assert_eq!(day.end().told, (Some(state), vec![1]), "{path:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_people_cannot_be_told_changes_no_run() {
+    for (path, _) in PATHS {
+        let good = good_day(path, true).await;
+        for fault in [Fault::Refused, Fault::Busy] {
+            let day = Day::new(path, true);
+            for _ in 0..60 {
+                day.machine.faults.at_next("source.set_status", fault);
+                day.machine.faults.at_next("source.publish_tests", fault);
+            }
+            day.live().await;
+            let mut end = day.end();
+            if fault == Fault::Refused {
+                assert_eq!(std::mem::replace(&mut end.told, good.told.clone()), (None, vec![]), "{path:?}");
+            }
+            assert_eq!(end, good, "{path:?} with {fault:?}");
+            let journal = day.last_run().journal;
+            let untold = journal.iter().filter(|entry| entry.event.starts_with("could not ")).count();
+            assert_eq!(untold, if fault == Fault::Refused { 3 } else { 0 }, "{path:?}: {journal:#?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_code_host_that_does_not_come_back_is_given_up_a_day_after_the_end() {
+    let day = Day::new(Path::Happy, true);
+    for _ in 0..30_000 {
+        day.machine.faults.at_next("source.set_status", Fault::Busy);
+    }
+    let wish = Wish::Push { branch: "main".parse().unwrap(), commit: None };
+    day.deliver_until(1, wish, |run| run.ended.is_some()).await;
+    let ended = day.last_run().ended.unwrap();
+    day.machine.clock.advance_secs(25 * 3600);
+    day.quiesce().await;
+
+    let run = day.last_run();
+    assert_eq!((run.ended.as_ref(), run.pending.len()), (Some(&ended), 0));
+    let because = &run.journal.last().unwrap().because;
+    assert!(because[0].starts_with("given up, a day after the run's end: "), "{because:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pull_request_is_told_once_what_became_of_it() {
+    for faults in [&[][..], &[Fault::CrashAfter], &[Fault::CrashBefore], &[Fault::LostReply], &[Fault::Refused]] {
+        let day = Day::new(Path::Happy, true);
+        for &fault in faults {
+            day.machine.faults.at_next("source.comment", fault);
+        }
+        day.check_pull_request(12).await;
+
+        let run = day.last_run();
+        assert_eq!(run.ended.as_ref().map(|ended| ended.outcome), Some(Outcome::Checked), "{faults:?}");
+        let comment = day.machine.source.comment_on(&day::project(), 12);
+        assert_eq!(comment.is_some(), faults != [Fault::Refused], "{faults:?}");
+        if let Some(comment) = comment {
+            assert_eq!(comment.run, run.id);
+            assert!(comment.markdown.contains("| check | succeeded |"), "{}", comment.markdown);
+        }
+        let statuses = day.machine.source.statuses(&day::project(), run.commit.as_ref().unwrap());
+        assert_eq!(statuses["trainyard"].pull_request, Some(12));
     }
 }
 

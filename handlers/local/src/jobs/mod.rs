@@ -18,7 +18,6 @@ pub(crate) mod log;
 mod outputs;
 mod platform;
 pub(crate) mod process;
-mod reports;
 mod stop;
 mod supervise;
 #[cfg(test)]

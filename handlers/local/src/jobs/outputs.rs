@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use pipeline::effect::JobSpec;
 use pipeline::event::JobOutputs;
 use pipeline::names::Digest;
+use runner::reports;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::folder::JobFolder;
-use super::{reports, unpack};
+use super::unpack;
 
 /// The file of metrics in the folder of outputs.
 const METRICS: &str = "metrics.json";

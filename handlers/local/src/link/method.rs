@@ -42,6 +42,8 @@ methods! {
     SourceSnapshot = 22, "source.snapshot";
     SourceChanged = 23, "source.changed";
     SourceSetStatus = 24, "source.set_status";
+    SourceComment = 25, "source.comment";
+    SourcePublishTests = 26, "source.publish_tests";
     JobsSubmit = 30, "jobs.submit";
     JobsStatus = 31, "jobs.status";
     JobsCancel = 32, "jobs.cancel";

@@ -10,9 +10,9 @@ use pipeline::event::Answer;
 use pipeline::names::{BuildName, CommitId, DeploymentName, Digest, EnvironmentName, JobName, ModelName, Project};
 use pipeline::release::Model;
 use runner::ports::{
-    Artifacts, BuildStatus, Bus, CommitStatus, DeploymentStatus, Deployments, Document, Expect, Images, JobPlatform,
-    JobStatus, Ledger, LogChunk, ModelRegistry, ModelVersion, Parcel, Ports, Result, Revision, Source, Store,
-    SystemClock, Write,
+    Artifacts, BuildStatus, Bus, Comment, CommitStatus, DeploymentStatus, Deployments, Document, Expect, Images,
+    JobPlatform, JobStatus, Ledger, LogChunk, ModelRegistry, ModelVersion, Parcel, Ports, Result, Revision, Source,
+    Store, SystemClock, TestReport, Write,
 };
 use serde_bytes::{ByteBuf, Bytes};
 
@@ -123,6 +123,16 @@ impl Source for Remote {
     async fn set_status(&self, project: &Project, commit: &CommitId, status: &CommitStatus) -> Result<()> {
         let args = (project, commit, status);
         self.link.call(Method::SourceSetStatus, args).await
+    }
+
+    async fn comment(&self, project: &Project, pull_request: u64, comment: &Comment) -> Result<()> {
+        let args = (project, pull_request, comment);
+        self.link.call(Method::SourceComment, args).await
+    }
+
+    async fn publish_tests(&self, project: &Project, commit: &CommitId, report: &TestReport) -> Result<()> {
+        let args = (project, commit, report);
+        self.link.call(Method::SourcePublishTests, args).await
     }
 }
 

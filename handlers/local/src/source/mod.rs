@@ -1,8 +1,10 @@
 //! Model repositories as git repositories on this machine. What counts is what is committed; no git program is needed.
 //!
 //! ```text
-//! sources/<project>                        where a project's repository is
-//! statuses/<project>/<commit>/<context>    how a commit does
+//! sources/<project>                               where a project's repository is
+//! statuses/<project>/<commit>/<context>           how a commit does
+//! comments/<project>/<pull request>               what a pull request was told
+//! test-reports/<project>/<commit>/<run>/<name>    what a commit's checks found
 //! ```
 
 use std::fmt;
@@ -11,13 +13,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pipeline::names::{CommitId, Digest, Project};
-use runner::ports::{Artifacts, CommitStatus, Expect, PortError, Result, Revision, Source, Store};
+use runner::ports::{Artifacts, Comment, CommitStatus, Expect, PortError, Result, Revision, Source, Store, TestReport};
 use serde::{Deserialize, Serialize};
 
 mod commit;
 mod error;
 mod repository;
 mod snapshot;
+mod telling;
 #[cfg(test)]
 mod tests;
 
@@ -27,8 +30,6 @@ pub use error::SourceError;
 use repository::Repository;
 
 const BACKEND: &str = "local source";
-/// As many statuses as a commit is asked for.
-const STATUSES: usize = 100;
 
 /// Where a project's repository is.
 #[derive(Debug, Serialize, Deserialize)]
@@ -80,24 +81,6 @@ impl LocalSource {
         let place: Place = serde_json::from_slice(&document.body)
             .map_err(|error| PortError::permanent(BACKEND, format!("{key}: {error}")))?;
         Ok(place.path)
-    }
-
-    /// How a commit does, by context.
-    ///
-    /// # Errors
-    ///
-    /// The store fails.
-    pub async fn statuses(&self, project: &Project, commit: &CommitId) -> Result<Vec<CommitStatus>> {
-        let prefix = format!("statuses/{project}/{commit}/");
-        let mut statuses = Vec::new();
-        for key in self.store.list(&prefix, None, STATUSES).await? {
-            if let Some(document) = self.store.get(&key).await? {
-                let status = serde_json::from_slice(&document.body)
-                    .map_err(|error| PortError::permanent(BACKEND, format!("{key}: {error}")))?;
-                statuses.push(status);
-            }
-        }
-        Ok(statuses)
     }
 
     async fn read_from<T: Send + 'static>(
@@ -154,9 +137,14 @@ impl Source for LocalSource {
     }
 
     async fn set_status(&self, project: &Project, commit: &CommitId, status: &CommitStatus) -> Result<()> {
-        let key = format!("statuses/{project}/{commit}/{}", status.context);
-        let body = serde_json::to_vec(status).map_err(|e| PortError::permanent(BACKEND, e))?;
-        self.store.put(&key, body, Expect::Anything).await?;
-        Ok(())
+        self.put_status(project, commit, status).await
+    }
+
+    async fn comment(&self, project: &Project, pull_request: u64, comment: &Comment) -> Result<()> {
+        self.put_comment(project, pull_request, comment).await
+    }
+
+    async fn publish_tests(&self, project: &Project, commit: &CommitId, report: &TestReport) -> Result<()> {
+        self.put_tests(project, commit, report).await
     }
 }

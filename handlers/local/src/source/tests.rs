@@ -3,7 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use pipeline::names::Branch;
+use jiff::Timestamp;
+use pipeline::names::{Branch, RunId};
 use runner::conformance::source::{Example, all};
 use runner::ports::StatusState;
 use tempfile::TempDir;
@@ -209,7 +210,13 @@ async fn the_last_status_of_a_commit_counts() {
         ("trainyard/check", StatusState::Failed),
         ("trainyard/train", StatusState::Pending),
     ] {
-        let status = CommitStatus { context: context.into(), state, description: "A sentence".into() };
+        let status = CommitStatus {
+            context: context.into(),
+            state,
+            description: "A sentence".into(),
+            run: "r1".parse().unwrap(),
+            pull_request: None,
+        };
         bench.source.set_status(&bench.project, &commit, &status).await.unwrap();
     }
 
@@ -217,4 +224,30 @@ async fn the_last_status_of_a_commit_counts() {
 
     let told: Vec<_> = statuses.iter().map(|status| (status.context.as_str(), status.state)).collect();
     assert_eq!(told, [("trainyard/check", StatusState::Failed), ("trainyard/train", StatusState::Pending)]);
+}
+
+#[tokio::test]
+async fn a_pull_request_has_one_comment_and_a_run_its_report() {
+    let bench = Bench::new();
+    let commit = "a".repeat(40).parse().unwrap();
+    let run = |second| RunId::newest(Timestamp::from_second(second).unwrap(), "run");
+    let comment = |second, text: &str| Comment { run: run(second), markdown: text.into() };
+    for told in [comment(1, "first"), comment(2, "second"), comment(1, "first, late"), comment(2, "second, again")] {
+        bench.source.comment(&bench.project, 12, &told).await.unwrap();
+    }
+    let report = |second| TestReport {
+        name: "check".into(),
+        run: run(second),
+        branch: None,
+        build: None,
+        cases: Vec::new(),
+        coverage: None,
+    };
+    for told in [report(1), report(1), report(2)] {
+        bench.source.publish_tests(&bench.project, &commit, &told).await.unwrap();
+    }
+
+    assert_eq!(bench.source.comment_on(&bench.project, 12).await.unwrap(), Some(comment(2, "second, again")));
+    assert_eq!(bench.source.comment_on(&bench.project, 13).await.unwrap(), None);
+    assert_eq!(bench.source.reports(&bench.project, &commit).await.unwrap(), [report(2), report(1)]);
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::comment;
 use crate::decision::{Context, Decision, Fact, Then};
 use crate::effect::Effect;
 use crate::event::{EnvironmentEvent, Event, Message, Step, StepKey};
@@ -26,6 +27,10 @@ pub fn advance(run: &mut Run, message: &Message, now: Timestamp) -> bool {
         Event::CancelRequested { by, reason } => cancel(run, message, by, reason.as_deref(), now),
         Event::RetryRequested { by } => retry(run, message, by, now),
         Event::Superseded { by, number } => supersede(run, message, by, *number, now),
+        Event::NotTold { reason, .. } => {
+            note(run, message, None, vec![reason.clone()], now);
+            true
+        }
         _ => tell(run, message, now),
     }
 }
@@ -34,7 +39,8 @@ pub fn advance(run: &mut Run, message: &Message, now: Timestamp) -> bool {
 pub fn start(run: &mut Run, now: Timestamp) {
     let cause = format!("{}/start", run.id);
     if run.trigger != Trigger::Rehearsal && run.commit.is_some() {
-        let status = Effect::SetStatus { good: None, description: format!("run {} is under way", run.number) };
+        let status =
+            Effect::SetStatus { good: None, outcome: None, description: format!("run {} is under way", run.number) };
         push_effects(run, &cause, None, 1, vec![status]);
     }
     let because = vec![format!("{} by {}", run.trigger.describe(), run.requested_by)];
@@ -258,7 +264,11 @@ fn finish(
     if run.trigger != Trigger::Rehearsal && run.commit.is_some() {
         let first = because.first().map(|because| format!(": {because}")).unwrap_or_default();
         let description = format!("run {} {}{first}", run.number, outcome.word().replace('_', " "));
-        effects.push(Effect::SetStatus { good: Some(outcome.is_green()), description });
+        effects.push(Effect::SetStatus { good: Some(outcome.is_green()), outcome: Some(outcome), description });
+    }
+    run.ended = Some(Ended { outcome, at: now, step: step.clone(), because, advice });
+    if let Trigger::PullRequest { number, .. } = run.trigger {
+        effects.push(Effect::Comment { pull_request: number, markdown: comment::markdown(run) });
     }
     let attempt = step.as_ref().and_then(|key| run.step(key)).map_or(1, |record| record.attempt);
     push_effects(run, &format!("{cause}/end"), step.as_ref(), attempt, effects);
@@ -266,14 +276,13 @@ fn finish(
     run.journal.push(Entry {
         at: now,
         cause: format!("{cause}/end"),
-        step: step.clone(),
+        step,
         event: format!("the run ended: {}", outcome.word().replace('_', " ")),
         now: None,
         because: Vec::new(),
         effects: Vec::new(),
         by: None,
     });
-    run.ended = Some(Ended { outcome, at: now, step, because, advice });
 }
 
 /// A person ends the run. A release that has taken production's requests unproven is not left behind: the last good one

@@ -5,7 +5,7 @@ use crate::environment::Environment;
 use crate::event::{EnvironmentEvent, Event, JobOutputs};
 use crate::manifest::Toggle;
 use crate::names::Digest;
-use crate::run::{On, Progress, Run, Trigger};
+use crate::run::{On, Outcome, Progress, Run, Trigger};
 use crate::steps::testing::{
     MSE_04, MSE_05, answered, approved_by, broken, completed, digest, environment, job_failed, key, manifest, model,
     ready, rejected_by, release, right_outputs, run, run_for, run_id,
@@ -45,9 +45,10 @@ fn one_image_goes_from_qa_to_production() {
 #[test]
 fn the_commit_s_status_is_set_when_a_run_starts_and_when_it_ends() {
     let delivery = Delivery::new(run()).finished();
-    let status = |good, text: &str| Effect::SetStatus { good, description: text.into() };
-    assert_eq!(delivery.done.first(), Some(&status(None, "run 7 is under way")));
-    assert_eq!(delivery.done.last(), Some(&status(Some(true), "run 7 released: 1 of 1 answers are right")));
+    let status = |good, outcome, text: &str| Effect::SetStatus { good, outcome, description: text.into() };
+    assert_eq!(delivery.done.first(), Some(&status(None, None, "run 7 is under way")));
+    let end = status(Some(true), Some(Outcome::Released), "run 7 released: 1 of 1 answers are right");
+    assert_eq!(delivery.done.last(), Some(&end));
 }
 
 #[test]
@@ -202,7 +203,7 @@ fn i_pr_isolation_a_pull_request_is_checked_and_makes_nothing() {
     let delivery = Delivery::new(run_for(trigger, manifest())).finished();
 
     assert_eq!(delivery.outcome(), "checked");
-    let harmless = |effect: &Effect| matches!(effect, Effect::SubmitJob(_) | Effect::SetStatus { .. });
+    let harmless = |effect: &Effect| matches!(effect, Effect::SubmitJob(_)) || effect.is_for_people();
     assert!(delivery.done.iter().all(harmless), "{:?}", delivery.done);
 }
 
@@ -362,4 +363,23 @@ pub(super) fn superseded() -> Event {
 
 fn last_entry(run: &Run) -> &str {
     &run.journal.last().unwrap().event
+}
+
+#[test]
+fn what_people_could_not_be_told_is_on_record_and_changes_nothing_else() {
+    let untold = || Event::NotTold { what: "set the commit's status".into(), reason: "403".into() };
+    for step in WAITS {
+        let mut delivery = Delivery::at(step);
+        let before = delivery.run.clone();
+        assert!(delivery.hears(step, untold()), "{step}");
+        let entry = delivery.run.journal.pop().unwrap();
+        assert_eq!(
+            (entry.event.as_str(), entry.because),
+            ("could not set the commit's status", vec!["403".to_owned()])
+        );
+        assert_eq!(delivery.run, before);
+    }
+    let mut ended = Delivery::new(run()).finished();
+    assert!(ended.hears("check", untold()));
+    assert_eq!(ended.outcome(), "released");
 }

@@ -1,8 +1,10 @@
 //! What [`Source`] promises.
 
-use pipeline::names::{Branch, CommitId, Digest, Project};
+use jiff::Timestamp;
+use pipeline::names::{Branch, CommitId, Digest, Project, RunId};
 
-use crate::ports::{Artifacts, CommitStatus, PortError, Revision, Source, StatusState};
+use crate::ports::{Artifacts, Comment, CommitStatus, PortError, Revision, Source, StatusState, TestReport};
+use crate::reports::{Coverage, Covered, TestCase, TestOutcome};
 
 use super::fresh;
 
@@ -32,6 +34,8 @@ pub async fn all(example: &Example<'_>) {
     a_commit_always_has_the_same_snapshot(example).await;
     changed_paths_are_those_that_differ(example).await;
     a_status_may_be_told_twice(example).await;
+    a_comment_may_be_left_twice_and_the_newest_run_has_the_last_word(example).await;
+    a_report_of_tests_may_be_published_twice(example).await;
 }
 
 /// A commit that was replaced stays what it was.
@@ -114,7 +118,48 @@ pub async fn a_status_may_be_told_twice(example: &Example<'_>) {
     let Example { source, project, commit, .. } = example;
     let commit = commit(&[("a.txt", &fresh("status"))]);
     for state in [StatusState::Pending, StatusState::Pending, StatusState::Succeeded] {
-        let status = CommitStatus { context: "trainyard/check".into(), state, description: "Lint and tests".into() };
+        let status = CommitStatus {
+            context: "trainyard/check".into(),
+            state,
+            description: "Lint and tests".into(),
+            run: run(1),
+            pull_request: None,
+        };
         source.set_status(project, &commit, &status).await.unwrap();
     }
+}
+
+/// A run that comes to its end late does not hide what a newer one says.
+pub async fn a_comment_may_be_left_twice_and_the_newest_run_has_the_last_word(example: &Example<'_>) {
+    let Example { source, project, .. } = example;
+    for (second, text) in [(1, "first"), (1, "first"), (2, "second"), (1, "first, late")] {
+        let comment = Comment { run: run(second), markdown: text.into() };
+        source.comment(project, 12, &comment).await.unwrap();
+    }
+}
+
+/// And it may be empty.
+pub async fn a_report_of_tests_may_be_published_twice(example: &Example<'_>) {
+    let Example { source, project, branch, commit, .. } = example;
+    let commit = commit(&[("a.txt", &fresh("tests"))]);
+    let case = TestCase {
+        name: "test_score_shape".into(),
+        suite: "tests.unit.test_score".into(),
+        outcome: TestOutcome::Failed,
+        duration_ms: Some(31.5),
+        message: Some("AssertionError: (9,) != (10,)".into()),
+        detail: None,
+    };
+    let coverage = Coverage { lines: Covered { covered: 1622, total: 1840 }, branches: None };
+    let (cases, branch) = (vec![case], Some(branch.clone()));
+    let full = TestReport { name: "check".into(), run: run(1), branch, build: None, cases, coverage: Some(coverage) };
+    let empty = TestReport { cases: Vec::new(), coverage: None, branch: None, run: run(2), ..full.clone() };
+    for report in [&full, &full, &empty] {
+        source.publish_tests(project, &commit, report).await.unwrap();
+    }
+}
+
+/// A run of that second; ids sort newest first.
+fn run(second: i64) -> RunId {
+    RunId::newest(Timestamp::from_second(second).unwrap(), "conformance")
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use pipeline::names::{Branch, CommitId, Digest, Project};
+use pipeline::names::{Branch, CommitId, Digest, Project, RunId};
 
 use super::artifacts::MemoryArtifacts;
 use super::world::World;
 use super::{absent, lock, named, tar};
-use crate::ports::{CommitStatus, Result, Revision, Source};
+use crate::ports::{Comment, CommitStatus, Result, Revision, Source, TestReport};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -25,6 +25,8 @@ struct State {
     branches: BTreeMap<(Project, Branch), CommitId>,
     commits: BTreeMap<(Project, CommitId), Files>,
     statuses: BTreeMap<(Project, CommitId), BTreeMap<String, CommitStatus>>,
+    comments: BTreeMap<(Project, u64), Comment>,
+    reports: BTreeMap<(Project, CommitId), BTreeMap<(RunId, String), TestReport>>,
 }
 
 named!(MemorySource, "model repositories in memory");
@@ -64,6 +66,21 @@ impl MemorySource {
         let key = (project.clone(), commit.clone());
         let state = lock(&self.state);
         state.statuses.get(&key).cloned().unwrap_or_default()
+    }
+
+    /// What people see on a pull request.
+    #[must_use]
+    pub fn comment_on(&self, project: &Project, pull_request: u64) -> Option<Comment> {
+        let key = (project.clone(), pull_request);
+        lock(&self.state).comments.get(&key).cloned()
+    }
+
+    /// What was published of a commit's tests, newest run first.
+    #[must_use]
+    pub fn reports(&self, project: &Project, commit: &CommitId) -> Vec<TestReport> {
+        let key = (project.clone(), commit.clone());
+        let state = lock(&self.state);
+        state.reports.get(&key).map(|reports| reports.values().cloned().collect()).unwrap_or_default()
     }
 
     fn files(&self, project: &Project, commit: &CommitId) -> Result<Files> {
@@ -127,6 +144,30 @@ impl Source for MemorySource {
             let mut state = lock(&self.state);
             let statuses = state.statuses.entry(key).or_default();
             statuses.insert(status.context.clone(), status.clone());
+            Ok(())
+        })
+    }
+
+    async fn comment(&self, project: &Project, pull_request: u64, comment: &Comment) -> Result<()> {
+        let faults = &self.world.faults;
+        faults.around("source.comment", &pull_request.to_string(), || {
+            let key = (project.clone(), pull_request);
+            let mut state = lock(&self.state);
+            // Ids sort newest first.
+            if state.comments.get(&key).is_none_or(|there| there.run >= comment.run) {
+                state.comments.insert(key, comment.clone());
+            }
+            Ok(())
+        })
+    }
+
+    async fn publish_tests(&self, project: &Project, commit: &CommitId, report: &TestReport) -> Result<()> {
+        let faults = &self.world.faults;
+        faults.around("source.publish_tests", &report.name, || {
+            let key = (project.clone(), commit.clone());
+            let mut state = lock(&self.state);
+            let reports = state.reports.entry(key).or_default();
+            reports.insert((report.run.clone(), report.name.clone()), report.clone());
             Ok(())
         })
     }

@@ -3,10 +3,11 @@
 use std::fmt::{Debug, Display};
 
 use async_trait::async_trait;
-use pipeline::names::{Branch, CommitId, Digest, Project};
+use pipeline::names::{Branch, CommitId, Digest, Project, RunId};
 use serde::{Deserialize, Serialize};
 
 use super::Result;
+use crate::reports::{Coverage, TestCase};
 
 /// What is looked for in a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,11 @@ pub struct CommitStatus {
     pub state: StatusState,
     /// One sentence.
     pub description: String,
+    /// The run that says so. A backend links to it, below the address that it knows for its pages.
+    pub run: RunId,
+    /// The pull request that the commit is the head of, where the run is one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<u64>,
 }
 
 /// A status in a word.
@@ -37,6 +43,36 @@ pub enum StatusState {
     Succeeded,
     /// Something in the change is not.
     Failed,
+    /// Nobody knows whether the change is fine: its run was ended before it could tell.
+    Error,
+    /// There was nothing to do for this change.
+    NotApplicable,
+}
+
+/// What a pull request is told about its run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    /// The run. A comment of a newer one takes this one's place, and an older one's does not.
+    pub run: RunId,
+    /// The text, with nothing in it that was not escaped.
+    pub markdown: String,
+}
+
+/// What the checks of a commit found, test by test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TestReport {
+    /// One word; with the run it tells reports apart: `check`, and `check-2` for a second try.
+    pub name: String,
+    /// The run.
+    pub run: RunId,
+    /// The branch, where there is one.
+    pub branch: Option<Branch>,
+    /// The build of the code host that the run follows, where there is one.
+    pub build: Option<u64>,
+    /// In the order of the reports.
+    pub cases: Vec<TestCase>,
+    /// How much of the code the tests reach, where that was counted.
+    pub coverage: Option<Coverage>,
 }
 
 /// Where model repositories are.
@@ -58,4 +94,12 @@ pub trait Source: Debug + Display + Send + Sync {
 
     /// Tells people how a commit does. Telling the same twice is harmless.
     async fn set_status(&self, project: &Project, commit: &CommitId, status: &CommitStatus) -> Result<()>;
+
+    /// Leaves a comment on a pull request: one a project, in which the newest run has the last word. Telling the same
+    /// twice is harmless.
+    async fn comment(&self, project: &Project, pull_request: u64, comment: &Comment) -> Result<()>;
+
+    /// Publishes what the checks of a commit found. The same report twice is harmless, and a code host that has no place
+    /// for it answers `Ok`.
+    async fn publish_tests(&self, project: &Project, commit: &CommitId, report: &TestReport) -> Result<()>;
 }

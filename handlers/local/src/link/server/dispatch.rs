@@ -95,6 +95,16 @@ async fn perform(ports: &Ports, method: Method, call: &Frame) -> Result<Vec<u8>>
             let set = ports.source.set_status(&project, &commit, &status);
             asked.told(set.await?)
         }
+        SourceComment => {
+            let (project, pull_request, comment) = asked.args()?;
+            let left = ports.source.comment(&project, pull_request, &comment);
+            asked.told(left.await?)
+        }
+        SourcePublishTests => {
+            let (project, commit, report) = asked.args()?;
+            let published = ports.source.publish_tests(&project, &commit, &report);
+            asked.told(published.await?)
+        }
         JobsSubmit => {
             let (job,) = asked.args()?;
             asked.told(ports.jobs.submit(&job).await?)

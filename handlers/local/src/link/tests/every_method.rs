@@ -8,8 +8,10 @@ use pipeline::names::Digest;
 use pipeline::release::{Limits, Lineage, Model, Release};
 use runner::memory::Machine;
 use runner::ports::{
-    BuildStatus, CommitStatus, DeploymentStatus, JobStatus, LogChunk, ModelVersion, PortError, Revision, StatusState,
+    BuildStatus, Comment, CommitStatus, DeploymentStatus, JobStatus, LogChunk, ModelVersion, PortError, Revision,
+    StatusState, TestReport,
 };
+use runner::reports::{Coverage, Covered, TestCase, TestOutcome};
 
 use super::Host;
 
@@ -140,9 +142,48 @@ async fn commits_are_read_compared_and_marked() {
         context: "trainyard/check".into(),
         state: StatusState::Failed,
         description: "2 tests are red".into(),
+        run: "r1".parse().unwrap(),
+        pull_request: Some(12),
     };
     source.set_status(&project, &two, &status).await.unwrap();
     assert_eq!(machine.source.statuses(&project, &two)["trainyard/check"], status);
+}
+
+#[tokio::test]
+async fn pull_requests_are_told_and_tests_published() {
+    let machine = Machine::new();
+    let host = Host::of(machine.ports()).await;
+    let source = host.link().await.source;
+    let project = "diabetes".parse().unwrap();
+    let commit = "a".repeat(40).parse().unwrap();
+    let comment = Comment { run: "r1".parse().unwrap(), markdown: "| a | b |\n".into() };
+    let case = |name: &str, outcome, message: Option<&str>| TestCase {
+        name: name.into(),
+        suite: "tests.unit".into(),
+        outcome,
+        duration_ms: message.is_none().then_some(0.25),
+        message: message.map(str::to_owned),
+        detail: message.map(|_| "line 41".to_owned()),
+    };
+    let report = TestReport {
+        name: "check".into(),
+        run: "r1".parse().unwrap(),
+        branch: Some("main".parse().unwrap()),
+        build: Some(u64::MAX),
+        cases: vec![
+            case("a", TestOutcome::Passed, None),
+            case("b", TestOutcome::Failed, Some("(9,) != (10,)")),
+            case("c", TestOutcome::Error, Some("no data")),
+            case("d", TestOutcome::Skipped, None),
+        ],
+        coverage: Some(Coverage { lines: Covered { covered: 1, total: 2 }, branches: None }),
+    };
+
+    source.comment(&project, 12, &comment).await.unwrap();
+    source.publish_tests(&project, &commit, &report).await.unwrap();
+
+    assert_eq!(machine.source.comment_on(&project, 12), Some(comment));
+    assert_eq!(machine.source.reports(&project, &commit), [report]);
 }
 
 fn reply_to() -> ReplyTo {

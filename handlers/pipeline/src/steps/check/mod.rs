@@ -9,9 +9,11 @@
 //!
 //! All commands run even if one is red, so that a person sees everything that is wrong at once.
 
+use std::collections::BTreeMap;
+
 use super::job::{self, News};
-use crate::decision::{Context, Decision, retry_advice};
-use crate::effect::JobCommand;
+use crate::decision::{Context, Decision, Fact, retry_advice};
+use crate::effect::{Effect, JobCommand};
 use crate::event::{Event, JobOutputs, Step};
 use crate::manifest::Check;
 use crate::run::{Progress, StepRecord};
@@ -39,8 +41,7 @@ pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<De
         News::Completed(_, outputs) => judge(check, outputs, cx),
         News::Ended(outputs, mut failed) => {
             failed.because.extend(outputs.said.iter().cloned());
-            failed.facts = job::reports(cx, outputs);
-            failed
+            found(failed, outputs, cx)
         }
         News::GoOn(decision) => decision,
     })
@@ -80,6 +81,22 @@ fn judge(check: &Check, outputs: &JobOutputs, cx: &Context<'_>) -> Decision {
         None => Decision::succeed(),
     };
     decision.because.extend(outputs.said.iter().cloned());
+    found(decision, outputs, cx)
+}
+
+/// Keeps what the job left, and has its reports published where people look for them.
+fn found(mut decision: Decision, outputs: &JobOutputs, cx: &Context<'_>) -> Decision {
     decision.facts = job::reports(cx, outputs);
-    decision
+    let counts = outputs.metrics.iter().filter(|(_, count)| count.is_finite());
+    let counts: BTreeMap<_, _> = counts.map(|(name, count)| (name.clone(), *count)).collect();
+    if !counts.is_empty() {
+        decision.facts.push(Fact::Checked(counts));
+    }
+    let of_tests = outputs.files.iter().filter(|(name, _)| name.ends_with(".xml"));
+    let files: BTreeMap<_, _> = of_tests.map(|(name, digest)| (name.clone(), digest.clone())).collect();
+    if cx.run.commit.is_none() || files.is_empty() {
+        return decision;
+    }
+    let attempt = if cx.attempt > 1 { format!("-{}", cx.attempt) } else { String::new() };
+    decision.perform(Effect::PublishTests { name: format!("{}{attempt}", cx.key.step), files })
 }

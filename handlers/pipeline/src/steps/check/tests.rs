@@ -19,7 +19,8 @@ fn lint_and_tests_are_one_job_so_that_both_run_even_if_one_is_red() {
 #[test]
 fn enough_coverage_passes() {
     let decision = Scene::begun("check").decides(covered(48.1));
-    assert_eq!(decision, Decision::succeed().because("the tests cover 48.1 % of the lines"));
+    let counts = Fact::Checked([("coverage_line_percent".into(), 48.1)].into());
+    assert_eq!(decision, Decision::succeed().because("the tests cover 48.1 % of the lines").learn(counts));
 }
 
 #[test]
@@ -66,6 +67,25 @@ fn red_tests_fail_and_their_reports_are_kept() {
     assert_eq!(decision.because, ["test exited with 1", "pytest: 1 failed, 5 passed"]);
     let report = Fact::Report { name: "check/unit-testresults.xml".into(), digest: digest("unit-testresults.xml") };
     assert_eq!(decision.facts, [report]);
+}
+
+#[test]
+fn what_the_tests_found_is_published_whether_they_are_red_or_green() {
+    let files = ["coverage.xml", "htmlcov/index.html", "unit-testresults.xml"];
+    let outputs = || outputs(&[("coverage_line_percent", 48.1)], &files);
+    let published = |name: &str| Effect::PublishTests {
+        name: name.into(),
+        files: ["coverage.xml", "unit-testresults.xml"].map(|file| (file.to_owned(), digest(file))).into(),
+    };
+
+    let green = Scene::begun("check").decides(completed("check-diabetes-7", outputs()));
+    let mut again = Scene::of("check");
+    again.attempt = 2;
+    let again = again.after(Event::Requested);
+    let red = again.decides(job_failed("check-diabetes-7-2", "test exited with 1", outputs()));
+
+    assert_eq!((green.progress, green.effects), (Progress::Succeeded, vec![published("check")]));
+    assert_eq!((red.progress, red.effects), (Progress::Failed, vec![published("check-2")]));
 }
 
 #[test]

@@ -1,0 +1,167 @@
+//! Ways in which a call fails.
+
+use jiff::fmt::rfc2822::DateTimeParser;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use runner::ports::{PortError, Result};
+use serde_json::Value;
+use tracing::debug;
+
+use super::Call;
+
+/// Nobody is asked to wait for longer than this: a wrong header should not silence us for a day.
+const WAIT_MAX: SignedDuration = SignedDuration::from_hours(1);
+/// Without a time that was asked for.
+const WAIT: SignedDuration = SignedDuration::from_secs(30);
+/// Characters of a service's own words that are passed on.
+const WORDS_MAX: usize = 300;
+
+/// What a call takes, in the words of the pages where it is granted.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Right {
+    /// `set a status on a pull request`.
+    pub action: &'static str,
+    /// What a token needs: `vso.code_status`.
+    pub scope: &'static str,
+    /// What an identity needs: `Contribute to pull requests`.
+    pub role: &'static str,
+}
+
+/// Why a call did not do what it should.
+#[derive(Debug)]
+pub(crate) struct CallError {
+    pub kind: Kind,
+    /// When the service wants to be asked again.
+    pub until: Option<Timestamp>,
+    service: &'static str,
+    reason: String,
+}
+
+/// What that means for the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// What it is about is not there.
+    Gone,
+    /// The service does not know us, or not any more.
+    NotKnown,
+    /// It will not work, however often it is tried.
+    Refused,
+    /// It may work soon.
+    Unavailable,
+}
+
+impl CallError {
+    pub fn unavailable(service: &'static str, reason: String) -> Self {
+        Self { kind: Kind::Unavailable, until: None, service, reason }
+    }
+
+    pub fn refused(service: &'static str, reason: String) -> Self {
+        Self { kind: Kind::Refused, until: None, service, reason }
+    }
+
+    pub fn of_port(service: &'static str, error: PortError) -> Self {
+        let kind = if matches!(error, PortError::Permanent { .. }) { Kind::Refused } else { Kind::Unavailable };
+        Self { kind, until: None, service, reason: error.to_string() }
+    }
+
+    /// From an answer that is not the one that was wanted.
+    pub fn of(
+        service: &'static str,
+        identity: &str,
+        call: &Call<'_>,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Self {
+        let right = call.right;
+        let (code, said) = (status.as_u16(), words(body));
+        let failed = format!("could not {}: {code}{said}", right.action);
+        let is_limited = code == 429 || code == 503 || (code == 403 && is_rate_limit(headers, &said));
+        let (kind, reason) = match code {
+            _ if is_limited => {
+                let wait = wait(headers, now).unwrap_or(WAIT).min(WAIT_MAX);
+                let until = now + wait;
+                let reason = format!("{failed}; asked to wait {} s, until {until}", wait.as_secs());
+                return Self { kind: Kind::Unavailable, until: Some(until), service, reason };
+            }
+            401 | 200..=399 => {
+                let reason = format!(
+                    "could not {}: {identity} is not authenticated ({code}{said}). Its token may have expired, or it \
+                     was never added; a token needs the scope {}, an identity the right {}",
+                    right.action, right.scope, right.role
+                );
+                (Kind::NotKnown, reason)
+            }
+            403 => {
+                let reason = format!(
+                    "{identity} may not {} ({code}{said}). A token needs the scope {}, an identity the right {}: grant \
+                     it, then try the run again",
+                    right.action, right.scope, right.role
+                );
+                (Kind::Refused, reason)
+            }
+            404 | 410 => (if is_misplaced(body) { Kind::Refused } else { Kind::Gone }, failed),
+            // GitHub's word for a commit that it has not.
+            422 if said.contains("No commit found") => (Kind::Gone, failed),
+            408 | 409 | 500.. => (Kind::Unavailable, failed),
+            _ => (Kind::Refused, failed),
+        };
+        Self { kind, until: None, service, reason }
+    }
+
+    /// The port's error, where something gone is one: what was asked for cannot be answered.
+    pub fn into_port(self) -> PortError {
+        match self.kind {
+            Kind::Unavailable => PortError::transient(self.service, self.reason),
+            Kind::Gone | Kind::NotKnown | Kind::Refused => PortError::permanent(self.service, self.reason),
+        }
+    }
+}
+
+/// For calls that only tell people something: nobody looks at what is gone.
+pub(crate) fn quietly<T>(result: Result<T, CallError>) -> Result<()> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind == Kind::Gone => {
+            debug!("{}: nobody was told, for it is gone: {}", error.service, error.reason);
+            Ok(())
+        }
+        Err(error) => Err(error.into_port()),
+    }
+}
+
+/// Azure DevOps answers 404 as well when settings name a project or a repository that is not there. That is nothing to
+/// keep quiet about.
+fn is_misplaced(body: &[u8]) -> bool {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let key = answer["typeKey"].as_str().unwrap_or_default();
+    key.starts_with("GitRepositoryNotFound") || key.starts_with("ProjectDoesNotExist")
+}
+
+fn is_rate_limit(headers: &HeaderMap, said: &str) -> bool {
+    headers.contains_key("retry-after")
+        || headers.get("x-ratelimit-remaining").is_some_and(|left| left == "0")
+        || said.contains("rate limit")
+}
+
+/// How long the service wants to be left alone: seconds, a date, or the moment when a new hour's calls begin.
+fn wait(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
+    let header = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let until = |at: Timestamp| at.duration_since(now).max(SignedDuration::from_secs(1));
+    if let Some(text) = header("retry-after") {
+        let seconds = text.parse::<u32>().ok().map(|seconds| SignedDuration::from_secs(seconds.into()));
+        return seconds.or_else(|| DateTimeParser::new().parse_timestamp(text).ok().map(until));
+    }
+    let reset = header("x-ratelimit-reset")?.parse().ok()?;
+    Timestamp::from_second(reset).ok().map(until)
+}
+
+/// What the service says itself, in a few words.
+fn words(body: &[u8]) -> String {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let Some(message) = answer["message"].as_str() else { return String::new() };
+    let clean = message.chars().map(|c| if c.is_control() { ' ' } else { c });
+    format!(", {}", clean.take(WORDS_MAX).collect::<String>())
+}

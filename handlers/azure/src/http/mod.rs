@@ -1,0 +1,190 @@
+//! One client for all services: it carries tokens, keeps to what a service asks for (`Retry-After`), bounds what comes
+//! back, and turns each way in which a call fails into a sentence and the question whether another try is worth it.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use reqwest::{Method, StatusCode, Url};
+use runner::ports::{Clock, Result};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
+
+use crate::credential::{Credential, Token};
+
+mod error;
+mod record;
+#[cfg(test)]
+mod tests;
+mod transport;
+
+pub(crate) use error::{CallError, Kind, Right, quietly};
+pub(crate) use transport::{TIMEOUT_SECS, Transport, address, bounded, join};
+
+use record::Recorder;
+use transport::{Cut, causes};
+
+/// A service over HTTP.
+pub(crate) struct Client {
+    service: &'static str,
+    transport: Transport,
+    headers: HeaderMap,
+    credential: Arc<dyn Credential>,
+    /// Asked for by one call at a time: the others wait for what it gets.
+    token: tokio::sync::Mutex<Option<Token>>,
+    /// The service has asked to be left alone until then.
+    not_before: Mutex<Option<Timestamp>>,
+    recorder: Option<Recorder>,
+    clock: Arc<dyn Clock>,
+}
+
+/// One call.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub method: Method,
+    pub url: Url,
+    pub body: Option<Value>,
+    /// What it takes, for the person who has to grant it.
+    pub right: &'a Right,
+}
+
+/// What a service answered, when it did what it was asked.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    service: &'static str,
+    pub headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl<'a> Call<'a> {
+    pub fn get(url: Url, right: &'a Right) -> Self {
+        Self { method: Method::GET, url, body: None, right }
+    }
+
+    pub fn send(method: Method, url: Url, body: Value, right: &'a Right) -> Self {
+        Self { method, url, body: Some(body), right }
+    }
+}
+
+impl Client {
+    pub fn new(
+        service: &'static str,
+        transport: Transport,
+        headers: HeaderMap,
+        credential: Arc<dyn Credential>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (token, not_before) = Default::default();
+        Self { service, transport, headers, credential, token, not_before, recorder: Recorder::from_env(), clock }
+    }
+
+    /// Calls, with one more try when a token has become worthless before its time.
+    pub async fn call(&self, call: Call<'_>) -> Result<Answer, CallError> {
+        self.is_welcome(&call)?;
+        let (token, is_new) = self.token(None).await?;
+        match self.try_once(&call, &token).await {
+            Err(error) if error.kind == Kind::NotKnown && token.is_renewed() && !is_new => {
+                let (token, _) = self.token(Some(&token)).await?;
+                self.try_once(&call, &token).await
+            }
+            other => other,
+        }
+    }
+
+    /// Calls and reads the answer.
+    pub async fn read<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, CallError> {
+        self.call(call).await?.json()
+    }
+
+    async fn try_once(&self, call: &Call<'_>, token: &Token) -> Result<Answer, CallError> {
+        let client = self.transport.client().map_err(|error| CallError::of_port(self.service, error))?;
+        let mut request = client.request(call.method.clone(), call.url.clone()).headers(self.headers.clone());
+        request = request.header(AUTHORIZATION, token.header());
+        if let Some(body) = &call.body {
+            request = request.json(body);
+        }
+        let unreachable = |error: reqwest::Error| {
+            let reason = format!("could not {}: {}", call.right.action, causes(&error.without_url()));
+            CallError::unavailable(self.service, reason)
+        };
+        let response = request.send().await.map_err(unreachable)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = bounded(response).await;
+        if let (Some(recorder), Ok(body)) = (&self.recorder, &body) {
+            recorder.record(call, (&self.headers, token.scheme()), status, &headers, body);
+        }
+        let body = body.map_err(|cut| {
+            let reason = format!("could not {}: {cut}", call.right.action);
+            match cut {
+                Cut::TooLong => CallError::refused(self.service, reason),
+                Cut::Broken(_) => CallError::unavailable(self.service, reason),
+            }
+        })?;
+        // A page for people instead of an answer is how Azure DevOps asks to sign in.
+        let is_page = is_html(&headers) || status == StatusCode::NON_AUTHORITATIVE_INFORMATION;
+        if status.is_success() && !is_page {
+            let answer = Answer { service: self.service, headers, body };
+            // Something between us and the service may answer for it, and then nothing is done.
+            if !answer.body.is_empty() {
+                answer.json::<IgnoredAny>()?;
+            }
+            return Ok(answer);
+        }
+        let error =
+            CallError::of(self.service, &self.credential.identity(), call, status, &headers, &body, self.clock.now());
+        if let Some(until) = error.until {
+            *self.not_before.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+        }
+        Err(error)
+    }
+
+    fn is_welcome(&self, call: &Call<'_>) -> Result<(), CallError> {
+        let not_before = *self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        match not_before.filter(|until| self.clock.now() < *until) {
+            Some(until) => {
+                let reason = format!("could not {}: asked to wait until {until}", call.right.action);
+                Err(CallError::unavailable(self.service, reason))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The token that is kept, or a new one; and whether it is new. `worthless` is not used again.
+    async fn token(&self, worthless: Option<&Token>) -> Result<(Token, bool), CallError> {
+        let mut kept = self.token.lock().await;
+        let is_worthless = |token: &Token| worthless.is_some_and(|worthless| worthless.header() == token.header());
+        if let Some(token) = kept.as_ref().filter(|token| token.is_good(self.clock.now()) && !is_worthless(token)) {
+            return Ok((token.clone(), false));
+        }
+        let token = self.credential.token().await.map_err(|error| CallError::of_port(self.service, error))?;
+        *kept = Some(token.clone());
+        Ok((token, true))
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} as {:?}", self.service, self.credential)
+    }
+}
+
+impl Answer {
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, CallError> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| CallError::unavailable(self.service, format!("the answer cannot be read: {error}")))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+fn is_html(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"))
+}

@@ -1,0 +1,104 @@
+//! Exchanges on record, for whoever compares them with a service's specification: one JSON object a line.
+//!
+//! `AZURE_EXCHANGES=FILE` switches it on. Tokens are not in it: neither in headers nor in bodies, and the calls that fetch
+//! them are left out.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+use reqwest::StatusCode;
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+use serde_json::{Map, Value, json};
+use tracing::warn;
+
+use super::Call;
+
+/// The variable that names the file.
+const VARIABLE: &str = "AZURE_EXCHANGES";
+/// What stands where a secret was.
+const MASK: &str = "***";
+/// Headers of answers that say something about the exchange.
+const TOLD: [&str; 5] = ["content-type", "location", "retry-after", "x-ms-continuationtoken", "link"];
+/// Members of bodies that are nobody's to read.
+const SECRET: [&str; 6] = ["token", "access_token", "password", "secret", "connectionString", "privateKey"];
+
+/// Appends exchanges to a file.
+pub(super) struct Recorder {
+    file: Mutex<File>,
+}
+
+impl Recorder {
+    /// The one that the environment asks for.
+    pub fn from_env() -> Option<Self> {
+        let path = std::env::var_os(VARIABLE)?;
+        match OpenOptions::new().create(true).append(true).open(&path) {
+            Ok(file) => Some(Self::to(file)),
+            Err(error) => {
+                warn!("Exchanges are not recorded: {VARIABLE} names {}: {error}", path.display());
+                None
+            }
+        }
+    }
+
+    pub fn to(file: File) -> Self {
+        Self { file: Mutex::new(file) }
+    }
+
+    /// `sent` is what went with the call, and how its token was called.
+    pub fn record(
+        &self,
+        call: &Call<'_>,
+        (sent, scheme): (&HeaderMap, &str),
+        status: StatusCode,
+        told: &HeaderMap,
+        body: &[u8],
+    ) {
+        let mut headers = object(sent.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or(MASK))));
+        headers.insert(AUTHORIZATION.as_str().into(), format!("{scheme} {MASK}").into());
+        if call.body.is_some() {
+            headers.insert("content-type".into(), "application/json".into());
+        }
+        let told = told.iter().filter(|(name, _)| TOLD.contains(&name.as_str()));
+        let answer: Value = serde_json::from_slice(body).unwrap_or_else(|_| match body {
+            [] => Value::Null,
+            _ => String::from_utf8_lossy(body).into(),
+        });
+        let line = json!({
+            "name": call.right.action,
+            "method": call.method.as_str(),
+            "url": call.url.as_str(),
+            "headers": headers,
+            "body": call.body.clone().map(masked),
+            "status": status.as_u16(),
+            "response": {
+                "headers": object(told.map(|(name, value)| (name.as_str(), value.to_str().unwrap_or(MASK)))),
+                "body": masked(answer),
+            },
+        });
+        // In one piece, so that lines of several processes do not mix.
+        let written =
+            self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(format!("{line}\n").as_bytes());
+        if let Err(error) = written {
+            warn!("An exchange is not recorded: {error}");
+        }
+    }
+}
+
+fn object<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> Map<String, Value> {
+    members.map(|(name, value)| (name.to_owned(), value.into())).collect()
+}
+
+fn masked(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let mask = |(name, value): (String, Value)| {
+                let is_secret = SECRET.contains(&name.as_str()) && value.is_string();
+                (name, if is_secret { MASK.into() } else { masked(value) })
+            };
+            Value::Object(members.into_iter().map(mask).collect())
+        }
+        Value::Array(values) => Value::Array(values.into_iter().map(masked).collect()),
+        other => other,
+    }
+}

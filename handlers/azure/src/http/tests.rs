@@ -1,0 +1,57 @@
+//! What is not seen from outside: exchanges on record.
+
+use std::fs;
+
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::record::Recorder;
+use super::{Call, Right, address, join};
+
+const RIGHT: Right = Right { action: "set a status on a commit", scope: "s", role: "r" };
+
+#[test]
+fn an_exchange_on_record_is_a_line_without_secrets() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let recorder = Recorder::to(file.reopen().unwrap());
+    let url = address("the address", "https://dev.azure.com").unwrap();
+    let body = json!({"state": "pending", "nested": [{"token": "s3cr3t", "kept": 1}]});
+    let call = Call::send(Method::POST, join(&url, &["contoso", "ML Ops"], &[("$top", "1")]), body, &RIGHT);
+    let headers = HeaderMap::from_iter([("accept".parse().unwrap(), HeaderValue::from_static("application/json"))]);
+    let told = HeaderMap::from_iter([
+        ("content-type".parse().unwrap(), HeaderValue::from_static("application/json")),
+        ("set-cookie".parse().unwrap(), HeaderValue::from_static("s3cr3t")),
+    ]);
+
+    recorder.record(&call, (&headers, "Basic"), StatusCode::CREATED, &told, br#"{"access_token": "s3cr3t", "id": 1}"#);
+    recorder.record(&call, (&headers, "Bearer"), StatusCode::OK, &told, b"");
+
+    let text = fs::read_to_string(file.path()).unwrap();
+    assert!(!text.contains("s3cr3t"), "{text}");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let wanted = json!({
+        "name": "set a status on a commit",
+        "method": "POST",
+        "url": "https://dev.azure.com/contoso/ML%20Ops?%24top=1",
+        "headers": {"accept": "application/json", "authorization": "Basic ***", "content-type": "application/json"},
+        "body": {"state": "pending", "nested": [{"token": "***", "kept": 1}]},
+        "status": 201,
+        "response": {"headers": {"content-type": "application/json"}, "body": {"access_token": "***", "id": 1}},
+    });
+    assert_eq!(lines[0], wanted);
+    assert_eq!(
+        (&lines[1]["response"]["body"], &lines[1]["headers"]["authorization"]),
+        (&Value::Null, &json!("Bearer ***"))
+    );
+}
+
+#[test]
+fn segments_and_values_stay_what_they_are() {
+    let base = address("the address", "https://host.example/tfs/").unwrap();
+    let url = join(&base, &["a/b", "c d", "x?y#z"], &[("path", "/a&b=c")]);
+    assert_eq!(url.as_str(), "https://host.example/tfs/a%2Fb/c%20d/x%3Fy%23z?path=%2Fa%26b%3Dc");
+    for wrong in ["host.example", "mailto:ann@example.org", "file:///etc/passwd", ""] {
+        assert!(address("the address", wrong).is_err(), "{wrong}");
+    }
+}

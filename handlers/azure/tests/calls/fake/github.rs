@@ -1,0 +1,103 @@
+//! GitHub, as far as it is called.
+
+use serde_json::{Value, json};
+
+use super::{Asked, Told};
+
+/// What people see.
+#[derive(Debug, Default)]
+pub struct Github {
+    /// Commit and status, the newest last.
+    pub statuses: Vec<(String, Value)>,
+    pub checks: Vec<Value>,
+    pub comments: Vec<Value>,
+    /// Whether the list of a commit's files does not hold all of them.
+    pub truncated: bool,
+}
+
+fn gone() -> Told {
+    (404, json!({"message": "Not Found", "documentation_url": "https://docs.github.com/rest", "status": "404"}))
+}
+
+impl Github {
+    pub fn answer(&mut self, asked: &Asked<'_>) -> Told {
+        let path: Vec<&str> = asked.path.iter().map(String::as_str).collect();
+        let ["repos", "contoso", "diabetes", below @ ..] = &path[..] else { return gone() };
+        match (asked.method, below) {
+            ("POST", ["statuses", commit]) => {
+                if commit.starts_with("dead") {
+                    return (422, json!({"message": format!("No commit found for SHA: {commit}")}));
+                }
+                assert!(asked.body["description"].as_str().unwrap().chars().count() <= 140);
+                self.statuses.push(((*commit).to_owned(), asked.body.clone()));
+                (201, asked.body.clone())
+            }
+            ("GET", ["commits", commit, "check-runs"]) => {
+                if commit.starts_with("dead") {
+                    return (422, json!({"message": format!("No commit found for SHA: {commit}")}));
+                }
+                let is_asked = |check: &&Value| {
+                    check["head_sha"] == *commit && check["name"] == asked.query["check_name"].as_str()
+                };
+                let checks: Vec<_> = self.checks.iter().filter(is_asked).cloned().collect();
+                (200, json!({"total_count": checks.len(), "check_runs": checks}))
+            }
+            ("POST", ["check-runs"]) => {
+                let mut check = asked.body.clone();
+                check["id"] = (4000 + self.checks.len()).into();
+                self.checks.push(check.clone());
+                (201, check)
+            }
+            ("PATCH", ["check-runs", number]) => {
+                let Some(check) = self.checks.iter_mut().find(|it| it["id"].as_u64() == number.parse().ok()) else {
+                    return gone();
+                };
+                merge(check, asked.body);
+                (200, check.clone())
+            }
+            (_, ["issues", number, "comments"]) if *number != "12" => gone(),
+            ("GET", ["issues", _, "comments"]) => {
+                let page: usize = asked.query["page"].parse().unwrap();
+                (200, self.comments.iter().skip((page - 1) * 100).take(100).cloned().collect())
+            }
+            ("POST", ["issues", _, "comments"]) => {
+                let comment = said(5000 + self.comments.len(), "Bot", asked.body["body"].as_str().unwrap());
+                self.comments.push(comment.clone());
+                (201, comment)
+            }
+            ("PATCH", ["issues", "comments", number]) => {
+                let Some(comment) = self.comments.iter_mut().find(|it| it["id"].as_u64() == number.parse().ok()) else {
+                    return gone();
+                };
+                merge(comment, asked.body);
+                (200, comment.clone())
+            }
+            ("GET", ["git", "trees", commit]) => {
+                assert_eq!(asked.query["recursive"], "1");
+                let blob = |path: &str, sha: &str| json!({"path": path, "mode": "100644", "type": "blob", "sha": sha});
+                let tree = match &commit[..1] {
+                    "a" => json!([blob("a.txt", "1"), blob("b/c.txt", "2"), blob("b/d.txt", "3"), tree("b")]),
+                    "b" => json!([blob("a.txt", "1"), blob("b/c.txt", "20"), blob("e.txt", "4"), tree("b")]),
+                    _ => return gone(),
+                };
+                (200, json!({"sha": commit, "tree": tree, "truncated": self.truncated}))
+            }
+            _ => (400, json!({"message": format!("{} {below:?} is not known here", asked.method)})),
+        }
+    }
+}
+
+/// An issue's comment.
+pub fn said(number: usize, kind: &str, body: &str) -> Value {
+    json!({"id": number, "body": body, "user": {"login": "trainyard[bot]", "type": kind}})
+}
+
+fn tree(path: &str) -> Value {
+    json!({"path": path, "mode": "040000", "type": "tree", "sha": "9"})
+}
+
+fn merge(there: &mut Value, said: &Value) {
+    for (name, value) in said.as_object().unwrap() {
+        there[name] = value.clone();
+    }
+}

@@ -1,0 +1,175 @@
+//! Every call meets every fault at every request that it makes. What is said of it is what a person needs, and the call
+//! after it ends as if nothing had been.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use azure::Shown;
+use futures::StreamExt as _;
+use jiff::SignedDuration;
+use runner::ports::{PortError, Result, StatusState};
+
+use crate::fake::Fault;
+use crate::support::{Bench, comment, commit, dead_commit, other_commit, policy, project, report, status};
+
+type Made<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+
+/// A call: its name, how it shows, whether something gone is nothing to it, what it is.
+type Named = (&'static str, Shown, bool, for<'a> fn(&'a Bench) -> Made<'a>);
+
+const CALLS: [Named; 11] = [
+    ("devops status", Shown::CommitStatus, true, |bench| {
+        Box::pin(async { bench.devops.set_status(&project(), &commit(), &status(StatusState::Failed, None)).await })
+    }),
+    ("devops pull request status", Shown::CommitStatus, true, |bench| {
+        Box::pin(async { bench.devops.set_status(&project(), &commit(), &status(StatusState::Failed, Some(12))).await })
+    }),
+    ("devops comment", Shown::CommitStatus, true, |bench| {
+        Box::pin(async { bench.devops.comment(&project(), 12, &comment(1, "text")).await })
+    }),
+    ("devops newer comment", Shown::CommitStatus, true, |bench| {
+        Box::pin(async {
+            bench.devops.comment(&project(), 12, &comment(1, "text")).await?;
+            bench.devops.comment(&project(), 12, &comment(2, "newer text")).await
+        })
+    }),
+    ("devops tests", Shown::CommitStatus, true, |bench| {
+        Box::pin(async { bench.devops.publish_tests(&project(), &commit(), &report()).await })
+    }),
+    ("devops changes", Shown::CommitStatus, false, |bench| {
+        Box::pin(async { bench.devops.changed(&project(), Some(&dead_commit()), &commit()).await.map(|_| ()) })
+    }),
+    ("devops policy", Shown::CommitStatus, false, |bench| {
+        Box::pin(async { bench.devops.ensure_policy(&project(), &policy()).await })
+    }),
+    ("github status", Shown::CommitStatus, true, |bench| {
+        Box::pin(async { bench.github.set_status(&project(), &commit(), &status(StatusState::Failed, None)).await })
+    }),
+    ("github check", Shown::CheckRun, true, |bench| {
+        Box::pin(async { bench.github.set_status(&project(), &commit(), &status(StatusState::Failed, None)).await })
+    }),
+    ("github comment", Shown::CommitStatus, true, |bench| {
+        Box::pin(async {
+            bench.github.comment(&project(), 12, &comment(1, "text")).await?;
+            bench.github.comment(&project(), 12, &comment(2, "newer text")).await
+        })
+    }),
+    ("github changes", Shown::CommitStatus, false, |bench| {
+        Box::pin(async { bench.github.changed(&project(), Some(&commit()), &other_commit()).await.map(|_| ()) })
+    }),
+];
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Becomes {
+    /// It is tried again, and for so many seconds nobody is asked.
+    Later(i64),
+    /// It is final, and these words are said.
+    Never(&'static [&'static str]),
+    /// It is nothing, where people were only to be told something.
+    Nothing,
+}
+
+const FAULTS: [(Fault, Becomes); 17] = [
+    (Fault::Status(400), Becomes::Never(&["as the test wants it"])),
+    (
+        Fault::Status(401),
+        Becomes::Never(&["the personal access token of ann", "is not authenticated", "the scope", "the right"]),
+    ),
+    (
+        Fault::Status(403),
+        Becomes::Never(&["the personal access token of ann may not", "the scope", "the right", "grant it"]),
+    ),
+    (Fault::Status(404), Becomes::Nothing),
+    (Fault::Status(409), Becomes::Later(0)),
+    (Fault::Status(500), Becomes::Later(0)),
+    (Fault::Status(502), Becomes::Later(0)),
+    (Fault::Status(503), Becomes::Later(30)),
+    (Fault::Wait(429, "7"), Becomes::Later(7)),
+    (Fault::Wait(503, "Thu, 01 Jan 2026 00:02:00 GMT"), Becomes::Later(120)),
+    (Fault::NoCallsLeft, Becomes::Later(120)),
+    (Fault::SignInPage, Becomes::Never(&["is not authenticated", "the scope"])),
+    (Fault::Redirect, Becomes::Never(&["is not authenticated", "the scope"])),
+    (Fault::Silence, Becomes::Later(0)),
+    (Fault::Cut, Becomes::Later(0)),
+    (Fault::Garbage, Becomes::Later(0)),
+    (Fault::LostReply, Becomes::Later(0)),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_call_meets_every_fault_and_ends_well_after_it() {
+    let mut pairs = Vec::new();
+    for named in &CALLS {
+        let (_, shown, _, call) = named;
+        let bench = Bench::showing(*shown).await;
+        call(&bench).await.unwrap();
+        let (good, requests) = (Arc::new(seen(&bench)), bench.fake.count());
+        for nth in 1..=requests {
+            pairs.extend(FAULTS.iter().map(|fault| (named, fault, nth, good.clone())));
+        }
+    }
+    assert!(pairs.len() > 500, "only {} pairs", pairs.len());
+    // Side by side: some of them wait for an answer that does not come.
+    let all = futures::stream::iter(pairs).for_each_concurrent(
+        32,
+        async |((name, shown, is_quiet, call), fault, nth, good)| {
+            let (fault, becomes) = fault;
+            let bench = Bench::showing(*shown).await;
+            bench.fake.spoil(nth, *fault);
+            let result = call(&bench).await;
+            let at = format!("{name}: {fault:?} at request {nth}: {result:?}");
+            check(&bench, &result, *becomes, *is_quiet, &at);
+            let asked = bench.fake.count();
+            if let Becomes::Later(seconds @ 1..) = becomes {
+                let again = call(&bench).await;
+                assert!(matches!(again, Err(PortError::Transient { .. })), "{at}: {again:?}");
+                assert_eq!(bench.fake.count(), asked, "{at}: the service is left alone");
+                bench.clock.advance_secs(seconds.unsigned_abs());
+            }
+            call(&bench).await.unwrap_or_else(|error| panic!("{at}, and then {error}"));
+            assert!(seen(&bench) == *good, "{at}, and then people see {}", seen(&bench));
+        },
+    );
+    all.await;
+}
+
+fn check(bench: &Bench, result: &Result<()>, becomes: Becomes, is_quiet: bool, at: &str) {
+    match (becomes, result) {
+        (Becomes::Later(seconds), Err(PortError::Transient { reason, .. })) => {
+            assert!(reason.starts_with("could not ") || reason.contains("cannot be read"), "{at}");
+            if seconds > 0 {
+                let until = runner::ports::Clock::now(&bench.clock) + SignedDuration::from_secs(seconds);
+                assert!(reason.contains(&format!("asked to wait {seconds} s, until {until}")), "{at}");
+            }
+        }
+        (Becomes::Never(words), Err(PortError::Permanent { reason, .. })) => {
+            for word in words {
+                assert!(reason.contains(word), "{at}: {word}");
+            }
+            assert!(!reason.contains("secret"), "{at}");
+        }
+        (Becomes::Nothing, Ok(())) => {}
+        (Becomes::Nothing, Err(PortError::Permanent { .. })) if !is_quiet => {}
+        _ => panic!("{at}: wanted {becomes:?}"),
+    }
+}
+
+/// What people see; of a status that was told twice, once.
+fn seen(bench: &Bench) -> String {
+    let world = bench.fake.world();
+    let devops = &world.devops;
+    let last = |statuses: &[(String, serde_json::Value)]| statuses.last().cloned();
+    let runs: Vec<_> = devops.runs.iter().map(|run| (&run.head, &run.results, &run.attachments)).collect();
+    let times = |text: String| text.replace("2026-01-01T00:02:00Z", "T").replace("2026-01-01T00:00:07Z", "T");
+    times(format!(
+        "{:#?}",
+        (
+            (last(&devops.commit_statuses), last(&devops.iteration_statuses), &devops.threads),
+            (runs, last(&devops.coverage), &devops.policies),
+            (last(&world.github.statuses), &world.github.checks, &world.github.comments),
+        )
+    ))
+    .replace("2026-01-01T00:00:30Z", "T")
+    .replace("2026-01-01T00:00:00Z", "T")
+}
