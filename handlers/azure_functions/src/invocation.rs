@@ -8,7 +8,7 @@ use std::{fmt, ops::Range, str, sync::Arc};
 use bytes::Bytes;
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
+    de::{Error, IgnoredAny, MapAccess, Unexpected, Visitor},
 };
 use serde_json::value::RawValue;
 
@@ -179,9 +179,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Envelope<'a> {
                 }
                 Ok(envelope)
             }
+
+            /// An error would show all of the text, and errors are logged.
+            fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
+                Err(E::invalid_type(Unexpected::Other("a string"), &self))
+            }
         }
 
-        deserializer.deserialize_map(EnvelopeVisitor)
+        // As anything: asked for a map, serde_json makes the error of a string by itself.
+        deserializer.deserialize_any(EnvelopeVisitor)
     }
 }
 
@@ -211,6 +217,12 @@ mod tests {
             assert!(Invocation::parse("f", "", body).is_err(), "{body}");
         }
         assert!(Invocation::parse("f", "", &b"{\"Data\":\"\xff\"}"[..]).is_err());
+    }
+
+    #[test]
+    fn an_error_shows_nothing_of_the_body() {
+        let error = Invocation::parse("f", "", r#""c2VjcmV0 \u001b[2J""#).unwrap_err().to_string();
+        assert!(error.contains("invalid type: a string") && !error.contains("c2VjcmV0"), "{error}");
     }
 
     #[test]

@@ -76,7 +76,8 @@ impl Envelope {
     pub fn duplicate_key(&self) -> String {
         let Self { sender, id, .. } = self;
         if sender.through_event_grid() {
-            format!("event_grid/{}/{id}", self.source.to_ascii_lowercase())
+            // With its length, as both source and id may have slashes in them.
+            format!("event_grid/{}/{}/{id}", self.source.len(), self.source.to_ascii_lowercase())
         } else {
             format!("{sender}/{id}")
         }

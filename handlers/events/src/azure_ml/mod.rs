@@ -43,7 +43,10 @@ fn job(event: &Event<'_>, data: &Object<'_>, workspace: ArmId, status: JobStatus
     let subject = event.subject()?.and_then(|subject| subject.rsplit_once("/runs/")).map(|(_, job)| job);
     let named = match data.maybe_named("runId")? {
         Some(job) => job,
-        None => subject.filter(|job| !job.is_empty()).ok_or_else(|| data.missing("runId"))?.to_owned(),
+        None => {
+            let job = subject.filter(|job| !job.is_empty()).ok_or_else(|| data.missing("runId"))?;
+            event.named_by_subject(job)?
+        }
     };
     agree("runId", subject, &named)?;
     let properties = data.maybe_object("runProperties")?;

@@ -35,6 +35,10 @@ fn a_job_is_named_by_its_data_or_by_its_subject_and_by_both_the_same() {
     assert_eq!(job(&event).unwrap(), "diabetes-train_1773738901_5b7f1c2d");
     event[0]["data"]["runId"] = Value::Null;
     assert_eq!(job(&event).unwrap(), "diabetes-train_1773738901_5b7f1c2d");
+    for bad in ["a\nINFO approved", "a\u{202e}b", &"a".repeat(1_025)] {
+        event[0]["subject"] = json!(format!("experiments/x/runs/{bad}"));
+        assert_eq!(job(&event), Err(Code::ShapeMember), "a name is one wherever it stands");
+    }
     event[0]["subject"] = json!("");
     assert_eq!(job(&event), Err(Code::ShapeMissing));
     event[0]["data"]["runId"] = json!("a");

@@ -93,6 +93,11 @@ impl<'a> Event<'a> {
         Ok(self.object.maybe_text("subject")?.filter(|subject| !subject.is_empty()))
     }
 
+    /// A name that is the end of the subject.
+    pub(crate) fn named_by_subject(&self, name: &str) -> Result<String, Refusal> {
+        self.object.checked("subject", name)
+    }
+
     /// Where a member of the envelope is.
     pub(crate) fn missing(&self, name: &str) -> Refusal {
         self.object.missing(name)

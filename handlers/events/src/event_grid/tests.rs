@@ -61,6 +61,22 @@ fn both_envelopes_say_the_same() {
 }
 
 #[test]
+fn a_slash_in_a_source_makes_no_event_the_same_as_another() {
+    let event = |source: &str, id: &str| json!({"specversion": "1.0", "id": id, "source": source, "type": "x"});
+    let codes = |events: Value| {
+        let readings = read(events.to_string().as_bytes(), Limits::default());
+        let code = |reading: &Reading| match reading {
+            Reading::Read(notice) => panic!("{notice:?}"),
+            Reading::Ignored { code, .. } | Reading::Quarantined { code, .. } => *code,
+        };
+        readings.iter().map(code).collect::<Vec<_>>()
+    };
+    let unknown = Code::EventUnknownType;
+    assert_eq!(codes(json!([event("a", "b/c"), event("a/b", "c")])), [unknown, unknown]);
+    assert_eq!(codes(json!([event("a/b", "c"), event("A/B", "c")])), [unknown, Code::EventIdConflict]);
+}
+
+#[test]
 fn data_may_come_as_base64() {
     let event = |encoded: &str| {
         json!({

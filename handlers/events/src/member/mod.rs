@@ -112,7 +112,8 @@ impl<'a> Object<'a> {
         }
     }
 
-    fn checked(&self, name: &str, text: &str) -> Found<String> {
+    /// This text, of a member or of a part of one, if it can be a name.
+    pub(crate) fn checked(&self, name: &str, text: &str) -> Found<String> {
         let bad = |what: &str| Refusal::quarantine(Code::ShapeMember, format!("`{}` {what}", self.path(name)));
         if text.is_empty() {
             return Err(Refusal::quarantine(Code::ShapeMissing, format!("`{}` is empty", self.path(name))));

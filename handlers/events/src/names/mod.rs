@@ -105,7 +105,7 @@ name!(
     |text| (1..=4096).contains(&text.len())
         && text.chars().count() <= 1024
         && !text.contains(|c: char| c.is_control() || c == '\\')
-        && !text.split('/').any(|segment| matches!(decoded_dots(segment).as_str(), "." | ".."))
+        && !decoded_once(text).split(['/', '\\']).any(|segment| matches!(segment, "." | ".."))
 );
 name!(
     /// A host's name, whole.
@@ -243,9 +243,10 @@ fn is_model_version(text: &str) -> bool {
         && (!digits || (!text.starts_with('0') && number.is_ok()))
 }
 
-/// A segment as somebody would see it who decodes it once more than needed.
-fn decoded_dots(segment: &str) -> String {
-    segment.replace("%2e", ".").replace("%2E", ".")
+/// A path's dots and separators as somebody would see them who decodes it once more than needed.
+fn decoded_once(path: &str) -> String {
+    let encoded = [("%2e", "."), ("%2E", "."), ("%2f", "/"), ("%2F", "/"), ("%5c", "\\"), ("%5C", "\\")];
+    encoded.into_iter().fold(path.to_owned(), |path, (code, plain)| path.replace(code, plain))
 }
 
 #[cfg(test)]

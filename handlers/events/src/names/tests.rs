@@ -49,8 +49,12 @@ fn a_model_s_version_is_a_number_that_counts_or_a_name() {
 #[test]
 fn a_blob_stays_in_its_container() {
     takes::<BlobName>(
-        &["a", "diabetes/2026/batch 0007 (été)#1.csv", "a..b", "...", "a//b"],
+        &["a", "diabetes/2026/batch 0007 (été)#1.csv", "a..b", "...", "a//b", "a%2fb"],
         &["", "..", "../a", "a/../b", "a/./b", "a/%2e%2E/b", "a\\..\\b", "a\nb", &"a".repeat(1025)],
+    );
+    takes::<BlobName>(
+        &["a%5cb", "a%2F..b", "%"],
+        &["a/..%2fb", "..%2F..%2Fb", "a%2f.", "a/..%5Cb", "%2e%2E%5c", "a%2f%2e%2e%2fb"],
     );
     takes::<ContainerName>(&["training-data", "$web"], &["", "ab", "A-b", "a/b", "..", "$other"]);
 }

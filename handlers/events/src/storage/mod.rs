@@ -58,8 +58,10 @@ fn name(data: &Object<'_>, account: &ArmId, container: &ContainerName, blob: &st
     }
     let Some(address) = data.maybe_text("url")? else { return Ok(blob.to_owned()) };
     let account = account.after("storageAccounts").unwrap_or_default();
+    // What follows may be a signature.
+    let shown = quoted(address.split(['?', '#']).next().unwrap_or_default());
     let not_ours = || {
-        let reason = format!("`{}` is {}, which is not of the account {account}", data.path("url"), quoted(address));
+        let reason = format!("`{}` is {shown}, which is not of the account {account}", data.path("url"));
         Refusal::quarantine(Code::UrlNotAllowed, reason)
     };
     let (host, path) = address.strip_prefix("https://").and_then(|rest| rest.split_once('/')).ok_or_else(not_ours)?;
@@ -73,7 +75,7 @@ fn name(data: &Object<'_>, account: &ArmId, container: &ContainerName, blob: &st
         // The subject has the name as it is, or as it is in the address; both have been seen in other senders' events.
         Some(decoded) if decoded == blob || in_address == blob => Ok(decoded),
         _ => {
-            let reason = format!("the subject says {} and `{}` {}", quoted(blob), data.path("url"), quoted(address));
+            let reason = format!("the subject says {} and `{}` {shown}", quoted(blob), data.path("url"));
             Err(Refusal::quarantine(Code::EventInconsistent, reason))
         }
     }

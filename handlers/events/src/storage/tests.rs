@@ -67,6 +67,17 @@ fn a_subject_names_a_container_and_a_blob() {
     }
 }
 
+#[test]
+fn a_reason_does_not_show_the_signature_of_an_address() {
+    let mut event = samples::json(&samples::folder("storage"), "BlobCreated.eventgrid.json");
+    for address in ["https://elsewhere.example/a", "https://stdiabetesmlops.blob.core.windows.net/training-data/b"] {
+        event[0]["data"]["url"] = json!(format!("{address}?sv=1&sig=hunter2"));
+        let readings = crate::event_grid::read(event.to_string().as_bytes(), Limits::default());
+        let shown = format!("{readings:?}");
+        assert!(shown.contains(address) && !shown.contains("hunter2"), "{shown}");
+    }
+}
+
 fn blob(event: &Value) -> Result<String, Code> {
     match crate::event_grid::read(event.to_string().as_bytes(), Limits::default()).remove(0) {
         Reading::Read(notice) => match notice.fact {

@@ -145,7 +145,10 @@ proptest! {
         (sender, file, body) in sample(),
         wrappings in 0..8usize,
     ) {
-        let Ok(text) = String::from_utf8(body.clone()) else { return Ok(()) };
+        // A sample in .NET's XML form is wrapped as it is.
+        let Some(text) = String::from_utf8(body.clone()).ok().filter(|text| !text.starts_with('<')) else {
+            return Ok(());
+        };
         let wrapped = (0..wrappings).fold(text, |text, _| serde_json::to_string(&text).unwrap());
         let readings = samples::read(sender, file, wrapped.as_bytes());
         check(&readings, wrapped.len());

@@ -1,0 +1,5 @@
+//! See `invocations::delivery`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| trainyard_fuzz::invocations::delivery(input));

@@ -1,0 +1,5 @@
+//! See `readers::github`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| trainyard_fuzz::readers::github(input));

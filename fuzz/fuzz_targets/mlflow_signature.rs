@@ -1,0 +1,5 @@
+//! See `signatures::mlflow_signature`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| trainyard_fuzz::signatures::mlflow_signature(input));
