@@ -11,7 +11,7 @@ use tracing::Level;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::functions::{self, App};
+use crate::functions::{self, App, Secrets};
 
 /// Where the embedded backends are called: a Unix socket.
 pub const LINK: &str = "TRAINYARD_LINK";
@@ -58,7 +58,7 @@ pub fn run(home: &Path) -> Result<Exit, Failure> {
         let ports = local::link::connect(link.place, link.token)
             .await
             .map_err(|error| Failure::unreachable(error.to_string()))?;
-        let app = App { runner: Arc::new(Runner::new(ports)) };
+        let app = App { runner: Arc::new(Runner::new(ports)), secrets: Arc::new(Secrets::from_environment()) };
         // Bound last: the first answer tells the host that everything is ready.
         let listener = azure_functions::bind(port)
             .await

@@ -1,13 +1,13 @@
 //! Dead letters: messages that nobody could handle. They are kept, shown, and sent again when a person says so.
 
-use azure_functions::{Invocation, Outcome};
+use azure_functions::{Invocation, Outcome, ServiceBusMessage};
 use jiff::Timestamp;
 use pipeline::event::Message;
 use pipeline::names::Digest;
 use runner::keys;
 use runner::ports::{Expect, Parcel, PortError, Result};
 use serde::{Deserialize, Serialize};
-use tracing::error;
+use tracing::{error, warn};
 
 use super::App;
 
@@ -63,6 +63,26 @@ pub async fn handle(app: App, invocation: Invocation) -> Outcome {
     error!("Message {} of {} was given up: {} {}", letter.id, letter.queue, letter.reason, letter.description);
     match keep(&app, &letter).await {
         Ok(()) => Outcome::success(),
+        Err(error) => Outcome::retry(error),
+    }
+}
+
+/// Keeps a message that can never be handled, and answers for it with success: failing it would only bring it back nine
+/// times.
+pub async fn give_up(app: &App, message: &ServiceBusMessage<'_>, queue: &str, reason: String) -> Outcome {
+    let id = message.message_id().map(|id| id.into_owned()).unwrap_or_default();
+    warn!("Kept message {id} of {queue} as a dead letter: {reason}");
+    let letter = Letter {
+        id,
+        queue: queue.to_owned(),
+        reason: "NotHandled".into(),
+        description: reason.clone(),
+        at: app.runner.ports().clock.now(),
+        body: String::from_utf8_lossy(&message.body()).into_owned(),
+    };
+    // In a box: few messages come to this.
+    match Box::pin(keep(app, &letter)).await {
+        Ok(()) => Outcome::success().log(reason),
         Err(error) => Outcome::retry(error),
     }
 }

@@ -4,7 +4,6 @@ use azure_functions::{Invocation, Outcome};
 use pipeline::event::Message;
 use runner::Handled;
 use runner::ports::PortError;
-use tracing::warn;
 
 use super::{App, dead_letter};
 
@@ -30,18 +29,5 @@ pub async fn handle(app: App, invocation: Invocation) -> Outcome {
         },
         Err(error) => format!("it is not a message of Trainyard: {error}"),
     };
-    let id = message.message_id().map(|id| id.into_owned()).unwrap_or_default();
-    warn!("Kept message {id} of {queue} as a dead letter: {reason}");
-    let letter = dead_letter::Letter {
-        id,
-        queue: queue.to_owned(),
-        reason: "NotHandled".into(),
-        description: reason.clone(),
-        at: app.runner.ports().clock.now(),
-        body: String::from_utf8_lossy(&message.body()).into_owned(),
-    };
-    match Box::pin(dead_letter::keep(&app, &letter)).await {
-        Ok(()) => Outcome::success().log(reason),
-        Err(error) => Outcome::retry(error),
-    }
+    dead_letter::give_up(&app, &message, queue, reason).await
 }

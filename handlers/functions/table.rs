@@ -33,8 +33,19 @@ pub fn table() -> Vec<Function> {
         // All queues forward their dead letters there.
         ("dead_letter", queue("dead-letters")),
         ("sweep", Trigger::Timer { schedule: "%SWEEP_SCHEDULE%".to_owned() }),
+        ("start", queue("start")),
+        ("schedule", Trigger::Timer { schedule: "0 * * * * *".to_owned() }),
+        ("devops_event", queue("devops-events")),
+        ("event_grid_queue", queue("event-grid")),
+        ("azure_ml_event", Trigger::EventGrid),
+        ("registry_event", Trigger::EventGrid),
+        ("storage_event", Trigger::EventGrid),
+        // These prove themselves by what they sign or know, which no key of ours would add to.
+        ("github_event", webhook("github")),
+        ("databricks_event", webhook("databricks")),
+        ("mlflow_event", webhook("mlflow")),
         ("approval", http(&["post", "get"], "runs/{run}/approvals/{environment}")),
-        ("api", http(&["get", "post", "delete"], "{*path}")),
+        ("api", http(&["get", "post", "put", "delete"], "{*path}")),
     ];
     let function = |(name, trigger)| Function::new(name, trigger).expect("the host allows the name");
     steps.into_iter().chain(others).map(function).collect()
@@ -42,6 +53,11 @@ pub fn table() -> Vec<Function> {
 
 fn queue(name: &str) -> Trigger {
     Trigger::ServiceBusQueue { queue: name.to_owned(), connection: CONNECTION.to_owned() }
+}
+
+fn webhook(route: &str) -> Trigger {
+    let methods = vec!["post".to_owned()];
+    Trigger::Http { methods, route: Some(route.to_owned()), auth_level: AuthLevel::Anonymous }
 }
 
 fn http(methods: &[&str], route: &str) -> Trigger {

@@ -40,6 +40,15 @@ impl SignatureError {
     }
 }
 
+/// Compares what was shown with what is expected, in a time that says nothing about where they differ.
+pub(crate) fn same(expected: &[u8], shown: &[u8]) -> Result<(), SignatureError> {
+    // Both are hashed, so that not even their lengths are told. The key hides nothing and needs not to.
+    let key: &[u8] = b"compare";
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    mac.update(expected);
+    check(&[key], &[shown], &mac.finalize().into_bytes())
+}
+
 /// Checks an HMAC-SHA-256 over these parts, in constant time. Several secrets are valid while one is being replaced.
 pub(crate) fn check(secrets: &[impl AsRef<[u8]>], parts: &[&[u8]], tag: &[u8]) -> Result<(), SignatureError> {
     // An empty secret signs anything for anybody: it is a setting that was forgotten.

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::App;
 
 mod environments;
+mod events;
 mod letters;
 mod runs;
 mod sources;
@@ -45,6 +46,11 @@ async fn route(app: &App, request: &HttpRequest<'_>, path: &[&str]) -> Result<Ht
         ("GET", ["environments"]) => environments::list(app).await,
         ("GET", ["dead-letters"]) => letters::list(app).await,
         ("POST", ["dead-letters", id, "redrive"]) => letters::redrive(app, id).await,
+        ("GET", ["events"]) => events::list(app, request).await,
+        ("GET", ["events", event]) => events::show(app, event).await,
+        ("GET", ["watch"]) => events::watch_list(app).await,
+        ("PUT", ["watch", project]) => events::watch(app, request, project).await,
+        ("DELETE", ["watch", project]) => events::unwatch(app, project).await,
         ("GET", ["doctor"]) => sources::doctor(app).await,
         _ => Err(Refusal::missing(format!("there is no {method} /api/{}", path.join("/")))),
     }
@@ -99,7 +105,7 @@ impl From<PortError> for Refusal {
 impl From<StartError> for Refusal {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::Refused(reason) => Self::unprocessable(reason),
+            StartError::Refused(reason) | StartError::Unwanted(reason) => Self::unprocessable(reason),
             StartError::Port(error) => error.into(),
         }
     }

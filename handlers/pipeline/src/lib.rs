@@ -11,6 +11,7 @@ pub mod names;
 pub mod plan;
 pub mod release;
 pub mod run;
+pub mod schedule;
 pub mod steps;
 pub mod why;
 

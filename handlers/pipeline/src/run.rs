@@ -108,6 +108,21 @@ pub enum Trigger {
     },
     /// All steps are visited and nothing is done: shows that messages flow.
     Rehearsal,
+    /// A tag was set.
+    Tag {
+        /// Its name.
+        tag: String,
+    },
+    /// A build of an existing pipeline has checked the commit: its checks stand for ours.
+    Build {
+        /// What people call it.
+        build: String,
+    },
+    /// Nobody changed the code: a schedule, new data, drift.
+    Retraining {
+        /// Why, in a few words.
+        why: String,
+    },
 }
 
 impl Trigger {
@@ -123,6 +138,9 @@ impl Trigger {
             Self::Redeploy { number, .. } => format!("redeploy of run {number}"),
             Self::Rollback { environment } => format!("rollback of {environment}"),
             Self::Rehearsal => "rehearsal".into(),
+            Self::Tag { tag } => format!("tag {tag}"),
+            Self::Build { build } => format!("build {build}"),
+            Self::Retraining { why } => format!("retraining: {why}"),
         }
     }
 }

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use crate::keys;
 use crate::ports::{Expect, Parcel, PortError, Revision, Write};
 use crate::records::{Record, parcel, parse};
+use crate::retrain::Retraining;
 use crate::runner::Runner;
 
 /// The manifest's place in a repository.
@@ -33,6 +34,9 @@ pub struct Start {
     /// What caused it, where the wish alone does not say: a delivery's id. The same cause gives the same run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// Nobody waits for it: what the manifest's filters leave out is no run, not even a skipped one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_if_wanted: bool,
 }
 
 /// What is wanted.
@@ -89,6 +93,68 @@ pub enum Wish {
     },
     /// All steps are to be visited, and nothing done.
     Rehearsal {},
+    /// A tag was set.
+    Tag {
+        /// Its name, without `refs/tags/`.
+        tag: String,
+    },
+    /// A build of an existing pipeline has checked a commit of a branch.
+    Build {
+        /// The branch.
+        branch: Branch,
+        /// The commit that was built.
+        commit: CommitId,
+        /// What people call the build.
+        build: String,
+    },
+    /// The model is to be trained again, although nobody changed the code.
+    Retrain {
+        /// What kind of reason there is.
+        reason: RetrainReason,
+        /// Why, in a few words.
+        why: String,
+    },
+}
+
+/// Why a model is trained again although nobody changed the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetrainReason {
+    /// It is time.
+    Schedule,
+    /// There are new data.
+    Data,
+    /// The data are no longer what they were.
+    Drift,
+}
+
+impl Wish {
+    /// What people call it.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Push { branch, .. } => format!("push to {branch}"),
+            Self::PullRequest { number, .. } => format!("pull request {number}"),
+            Self::Manual { .. } => "manual start".to_owned(),
+            Self::Model { name, version } => format!("model {name}:{version}"),
+            Self::Image { digest } => format!("image {}", digest.short()),
+            Self::Redeploy { run } => format!("redeploy of {run}"),
+            Self::Rollback { environment } => format!("rollback of {environment}"),
+            Self::Rehearsal {} => "rehearsal".to_owned(),
+            Self::Tag { tag } => format!("tag {tag}"),
+            Self::Build { build, .. } => format!("build {build}"),
+            Self::Retrain { why, .. } => format!("retraining: {why}"),
+        }
+    }
+
+    /// What it is about. Two wishes about the same that come at the same time are one.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Retrain { reason, .. } => format!("retraining: {reason:?}"),
+            other => other.describe(),
+        }
+    }
 }
 
 /// A run that was wished for.
@@ -106,6 +172,9 @@ pub enum StartError {
     /// What is wished for cannot be; the sentence says why and what to do.
     #[error("{0}")]
     Refused(String),
+    /// The project does not want it: a filter of its manifest, a cool-down.
+    #[error("{0}")]
+    Unwanted(String),
     /// A port could not do its part.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -119,6 +188,9 @@ pub struct ProjectDocument {
     /// Its branches.
     #[serde(default)]
     pub branches: BTreeMap<Branch, BranchRecord>,
+    /// When its model is trained again by itself.
+    #[serde(default, skip_serializing_if = "Retraining::is_default")]
+    pub retraining: Retraining,
 }
 
 /// What is known of a branch.
@@ -185,6 +257,14 @@ impl Runner {
         Err(PortError::transient("runner", format!("project {} is too busy", start.project)).into())
     }
 
+    /// The run with this number.
+    pub(crate) async fn run_numbered(&self, project: &Project, number: u64) -> Result<Option<RunId>, PortError> {
+        let key = keys::number(project, number);
+        let Some(document) = self.ports.store.get(&key).await? else { return Ok(None) };
+        let claim: Claim = parse(&key, &document.body)?;
+        Ok(Some(claim.run))
+    }
+
     /// Who has claimed a cause; with None for a run that a crash kept from being written.
     async fn claimed(&self, key: &str) -> Result<Option<(Claim, Option<Run>)>, PortError> {
         let Some(document) = self.ports.store.get(key).await? else { return Ok(None) };
@@ -200,9 +280,10 @@ impl Runner {
     /// The commit that is meant, where the wish is about one.
     async fn resolve(&self, start: &Start) -> Result<Option<CommitId>, StartError> {
         let revision = match &start.wish {
-            Wish::Push { commit: Some(commit), .. } | Wish::Manual { commit: Some(commit), .. } => {
-                Revision::Commit(commit.clone())
-            }
+            Wish::Push { commit: Some(commit), .. }
+            | Wish::Manual { commit: Some(commit), .. }
+            | Wish::Build { commit, .. } => Revision::Commit(commit.clone()),
+            Wish::Tag { tag } => Revision::Tag(tag.clone()),
             Wish::Push { branch, .. }
             | Wish::PullRequest { branch, .. }
             | Wish::Manual { branch: Some(branch), .. } => Revision::Branch(branch.clone()),
@@ -224,7 +305,7 @@ impl Runner {
         match &start.wish {
             Wish::Push { branch, .. } => {
                 let commit = resolved.ok_or_else(|| refuse("the push names no commit"))?;
-                self.draft_push(project, branch, commit).await
+                self.draft_push(start, branch, commit).await
             }
             Wish::PullRequest { number, branch, base } => {
                 let commit = resolved.ok_or_else(|| refuse("the pull request names no commit"))?;
@@ -282,6 +363,37 @@ impl Runner {
                 let trigger = Trigger::Rollback { environment: environment.clone() };
                 Ok(draft(trigger, manifest, None, Some(commit)))
             }
+            Wish::Tag { tag } => {
+                let commit = resolved.ok_or_else(|| refuse("the tag names no commit"))?;
+                let manifest = self.manifest(project, &commit).await?;
+                if !manifest.triggers.takes_tag(tag) {
+                    return Err(StartError::Unwanted(format!("tag {tag} is not delivered; see `triggers.tags`")));
+                }
+                Ok(draft(Trigger::Tag { tag: tag.clone() }, manifest, None, Some(commit)))
+            }
+            Wish::Build { branch, build, .. } => {
+                let commit = resolved.ok_or_else(|| refuse("the build names no commit"))?;
+                let mut draft = self.draft_push(start, branch, commit).await?;
+                if draft.manifest.train.get().is_none() {
+                    return Err(StartError::Unwanted("`train: false`, and the build has checked it".into()));
+                }
+                if draft.trigger == Trigger::Push {
+                    draft.trigger = Trigger::Build { build: build.clone() };
+                }
+                Ok(draft)
+            }
+            Wish::Retrain { reason, why } => {
+                let (commit, branch) = self.default_head(project).await?;
+                let manifest = self.manifest(project, &commit).await?;
+                let known = self.project(project).await?.0;
+                let now = self.ports.clock.now();
+                known.retraining.allows(&manifest.triggers.retrain, *reason, now).map_err(StartError::Unwanted)?;
+                if manifest.train.get().is_none() {
+                    return Err(StartError::Unwanted("`train: false` in trainyard.yml".into()));
+                }
+                let trigger = Trigger::Retraining { why: why.clone() };
+                Ok(draft(trigger, manifest, branch.as_ref(), Some(commit)))
+            }
             Wish::Rehearsal {} => {
                 let manifest = match self.default_head(project).await {
                     Ok((commit, _)) => self.manifest(project, &commit).await?,
@@ -294,7 +406,8 @@ impl Runner {
         }
     }
 
-    async fn draft_push(&self, project: &Project, branch: &Branch, commit: CommitId) -> Result<Draft, StartError> {
+    async fn draft_push(&self, start: &Start, branch: &Branch, commit: CommitId) -> Result<Draft, StartError> {
+        let Start { project, only_if_wanted, .. } = start;
         let manifest = self.manifest(project, &commit).await?;
         let known = self.project(project).await?.0;
         let before = known.branches.get(branch).and_then(|record| record.head.clone());
@@ -310,8 +423,11 @@ impl Runner {
         let triggers = &draft.manifest.triggers;
         if !triggers.branches.contains(branch) {
             let names: Vec<_> = triggers.branches.iter().map(Branch::as_str).collect();
-            draft.skip =
-                Some(format!("branch {branch} is not delivered; `triggers.branches` are {}", names.join(", ")));
+            let why = format!("branch {branch} is not delivered; `triggers.branches` are {}", names.join(", "));
+            if *only_if_wanted {
+                return Err(StartError::Unwanted(why));
+            }
+            draft.skip = Some(why);
             return Ok(draft);
         }
         // A first push, or one that changed nothing since, is delivered whole.
@@ -467,7 +583,13 @@ impl Runner {
             run.pending.clear();
         }
         let mut parcels: Vec<Parcel> = Vec::new();
-        let delivers = matches!(draft.trigger, Trigger::Push | Trigger::ScoringChange { .. });
+        let delivers = matches!(draft.trigger, Trigger::Push | Trigger::Build { .. } | Trigger::ScoringChange { .. });
+        if delivers && draft.skip.is_none() {
+            project.retraining.remember(&draft.manifest.triggers.retrain, now);
+        }
+        if matches!(draft.trigger, Trigger::Retraining { .. }) {
+            project.retraining.began(now);
+        }
         if let Some(branch) = draft.branch.as_ref().filter(|_| delivers) {
             let record = project.branches.entry(branch.clone()).or_default();
             record.head = draft.commit.clone();

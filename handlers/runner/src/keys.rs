@@ -13,6 +13,23 @@ pub const ENVIRONMENTS: &str = "environments/";
 /// All projects.
 pub const PROJECTS: &str = "projects/";
 
+/// All events that came in, newest first.
+pub const EVENTS: &str = "events/";
+/// What all projects take events from.
+pub const WATCH_LIST: &str = "watch-list";
+
+/// The record of an event.
+#[must_use]
+pub fn event(id: &RunId) -> String {
+    format!("{EVENTS}{id}")
+}
+
+/// What is known of an event by its sender's name for it, which may be any text.
+#[must_use]
+pub fn event_name(name: &str) -> String {
+    format!("event-names/{}", pipeline::names::Digest::of(name.as_bytes()).hex())
+}
+
 /// A run's document.
 #[must_use]
 pub fn run(id: &RunId) -> String {

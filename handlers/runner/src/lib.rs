@@ -7,10 +7,13 @@ pub mod memory;
 mod people;
 mod perform;
 pub mod ports;
+pub mod reception;
 mod records;
 pub mod reports;
+mod retrain;
 mod runner;
 mod sweep;
+pub mod watch;
 
 pub use people::STATUS_CONTEXT;
 pub use runner::{Handled, Runner};

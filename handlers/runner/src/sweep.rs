@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use crate::keys;
 use crate::ports::{Expect, Result};
+use crate::reception;
 use crate::records::parse;
 use crate::runner::Runner;
 
@@ -50,6 +51,7 @@ impl Runner {
             }
         }
         self.free_environments().await?;
+        reception::forget(&self.ports).await?;
         if swept.woken > 0 {
             info!("Woke {} of {} active runs", swept.woken, swept.active);
         }

@@ -6,7 +6,7 @@
 //! Source: `ServiceBusTriggerBindingStrategy.cs` in
 //! `sdk/servicebus/Microsoft.Azure.WebJobs.Extensions.ServiceBus/src/Triggers` of `Azure/azure-sdk-for-net`.
 
-use std::{borrow::Cow, cell::OnceCell};
+use std::{borrow::Cow, sync::OnceLock};
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ use crate::{DecodeError, Invocation, Members, Value};
 pub struct ServiceBusMessage<'a> {
     body: Value<'a>,
     metadata: Value<'a>,
-    members: OnceCell<Members<'a>>,
+    members: OnceLock<Members<'a>>,
 }
 
 impl Invocation {
@@ -29,7 +29,7 @@ impl Invocation {
     ///
     /// When there is no trigger value.
     pub fn service_bus_message(&self) -> Result<ServiceBusMessage<'_>, DecodeError> {
-        Ok(ServiceBusMessage { body: self.trigger()?, metadata: self.metadata_value(), members: OnceCell::new() })
+        Ok(ServiceBusMessage { body: self.trigger()?, metadata: self.metadata_value(), members: OnceLock::new() })
     }
 }
 

@@ -4,6 +4,8 @@
 //! They say that a run started or ended and nothing about it: `on_success` comes for runs in which some tasks failed,
 //! too. Whoever needs the result asks for the run. Nothing signs them; the destination has a user and a password.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use pipeline::names::Digest;
 
 use crate::body::{self, Limits, Opened};
@@ -12,6 +14,7 @@ use crate::draft::Draft;
 use crate::fact::{DatabricksRun, DatabricksState, Fact};
 use crate::member::Object;
 use crate::reading::{Envelope, Reading, Refusal, Sender};
+use crate::signature::{self, SignatureError};
 use crate::text::{self, quoted};
 
 const STATES: [(&str, DatabricksState); 4] = [
@@ -20,6 +23,24 @@ const STATES: [(&str, DatabricksState); 4] = [
     ("jobs.on_failure", DatabricksState::Failed),
     ("jobs.on_duration_warning_threshold_exceeded", DatabricksState::Slow),
 ];
+
+/// Checks the user and the password of a notification destination.
+///
+/// `expected` is `user:password` as the app's settings have it, `authorization` the header as it came (RFC 7617).
+///
+/// # Errors
+///
+/// Nothing is expected, nothing is shown, or it is something else.
+pub fn verify(expected: Option<&str>, authorization: Option<&str>) -> Result<(), SignatureError> {
+    let expected = expected.filter(|it| !it.is_empty()).ok_or(SignatureError::NoSecret)?;
+    let (scheme, shown) =
+        authorization.ok_or(SignatureError::Missing)?.split_once(' ').ok_or(SignatureError::Malformed)?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Err(SignatureError::Malformed);
+    }
+    let shown = STANDARD.decode(shown.trim()).map_err(|_| SignatureError::Malformed)?;
+    signature::same(expected.as_bytes(), &shown)
+}
 
 /// Reads a notification.
 #[must_use]

@@ -36,3 +36,24 @@ fn streaming_and_maintenance_are_nobody_s_news() {
         assert!(matches!(&readings[..], [Reading::Ignored { code: Code::EventUnknownType, .. }]), "{readings:?}");
     }
 }
+
+#[test]
+fn only_the_right_user_and_password_are_let_in() {
+    let ours = Some("trainyard:a secret");
+    // `trainyard:a secret` in base64.
+    let shown = |word: &str| format!("Basic {word}");
+    let right = shown("dHJhaW55YXJkOmEgc2VjcmV0");
+    assert_eq!(verify(ours, Some(&right)), Ok(()));
+    assert_eq!(verify(ours, Some(&right.replace("Basic", "basic"))), Ok(()));
+    for (expected, header, error) in [
+        (ours, None, SignatureError::Missing),
+        (None, Some(right.clone()), SignatureError::NoSecret),
+        (Some(""), Some(right.clone()), SignatureError::NoSecret),
+        (ours, Some(shown("dHJhaW55YXJkOmEgc2VjcmU=")), SignatureError::Mismatch),
+        (ours, Some(shown("")), SignatureError::Mismatch),
+        (ours, Some(shown("!")), SignatureError::Malformed),
+        (ours, Some(right.replace("Basic", "Bearer")), SignatureError::Malformed),
+    ] {
+        assert_eq!(verify(expected, header.as_deref()), Err(error), "{header:?}");
+    }
+}

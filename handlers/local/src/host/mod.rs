@@ -50,7 +50,7 @@ use bus::Dispatcher;
 use front::Front;
 use handler::{Handler, Launch, attend, free_port, supervise};
 use stop::Stop;
-use timer::{Schedule, Timer};
+use timer::Timer;
 
 /// Where a Functions host listens on a developer's machine.
 pub const DEFAULT_PORT: u16 = 7071;
@@ -134,7 +134,7 @@ impl Host {
         let mut schedules = Vec::new();
         for entry in &app.functions {
             if let Trigger::Timer { schedule } = &entry.trigger {
-                schedules.push((Arc::clone(entry), Schedule::parse(&entry.name, schedule)?));
+                schedules.push((Arc::clone(entry), timer::schedule(&entry.name, schedule)?));
             }
         }
         let listener = listen(options.port).await?;

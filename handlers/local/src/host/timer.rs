@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use azure_functions::host::{ScheduleStatus, Tick};
-use croner::Cron;
-use croner::parser::{CronParser, Seconds, Year};
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use pipeline::schedule::Schedule;
 use tracing::error;
 
 use super::HostError;
@@ -25,37 +23,10 @@ const LATE: SignedDuration = SignedDuration::from_secs(1);
 /// Timers that tick more often have no record.
 const WITHOUT_RECORD: SignedDuration = SignedDuration::from_secs(60);
 
-/// When a timer ticks, in UTC, as in Azure.
-#[derive(Debug)]
-pub(super) struct Schedule(Cron);
-
-impl Schedule {
-    /// Reads six fields, as NCRONTAB has them and no more than that.
-    pub fn parse(function: &str, schedule: &str) -> Result<Self, HostError> {
-        let wrong = |reason: String| HostError::Schedule {
-            function: function.to_owned(),
-            schedule: schedule.to_owned(),
-            reason,
-        };
-        if schedule.split_whitespace().count() != 6 {
-            return Err(wrong("it has another number of fields".to_owned()));
-        }
-        // croner knows more marks than the host in Azure.
-        let is_known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | ',' | '-' | '/' | ' ' | '\t');
-        let is_mark = |word: &str| ["L", "W"].iter().any(|mark| word.eq_ignore_ascii_case(mark));
-        let mut words = schedule.split(|c: char| !c.is_ascii_alphanumeric());
-        if !schedule.chars().all(is_known) || words.any(is_mark) {
-            return Err(wrong("it has marks other than `*`, `,`, `-` and `/`".to_owned()));
-        }
-        let parser = CronParser::builder().seconds(Seconds::Required).year(Year::Disallowed).dom_and_dow(true).build();
-        parser.parse(schedule).map(Self).map_err(|error| wrong(error.to_string()))
-    }
-
-    /// The first tick after `time`; None: there is none.
-    pub fn after(&self, time: Timestamp) -> Option<Timestamp> {
-        let next = self.0.find_next_occurrence(&time.to_zoned(TimeZone::UTC), false);
-        next.ok().map(|next| next.timestamp())
-    }
+/// When a function's timer ticks.
+pub(super) fn schedule(function: &str, schedule: &str) -> Result<Schedule, HostError> {
+    let wrong = |reason| HostError::Schedule { function: function.to_owned(), schedule: schedule.to_owned(), reason };
+    Schedule::parse(schedule).map_err(wrong)
 }
 
 /// Runs one function when it is time.
@@ -99,8 +70,7 @@ impl Timer {
 
     /// The last of the ticks between the two times.
     fn last_before(&self, now: Timestamp, after: Timestamp) -> Option<Timestamp> {
-        let previous = self.schedule.0.find_previous_occurrence(&now.to_zoned(TimeZone::UTC), true);
-        previous.ok().map(|tick| tick.timestamp()).filter(|tick| *tick > after)
+        self.schedule.until(now).filter(|tick| *tick > after)
     }
 
     fn has_record(&self, tick: Timestamp) -> bool {
@@ -121,44 +91,5 @@ async fn until(time: Timestamp) {
             return;
         }
         tokio::time::sleep(left.min(LONGEST_SLEEP)).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn schedules_tick_when_azure_would() {
-        for (schedule, from, next) in [
-            ("0 */5 * * * *", "2026-03-17T09:14:12Z", "2026-03-17T09:15:00Z"),
-            ("0 * * * * *", "2026-03-17T09:15:00Z", "2026-03-17T09:16:00Z"),
-            ("*/10 * * * * *", "2026-03-17T09:14:12.5Z", "2026-03-17T09:14:20Z"),
-            ("0 30 9 * * 1-5", "2026-03-20T10:00:00Z", "2026-03-23T09:30:00Z"),
-            ("0 0 0 * * Sun", "2026-03-17T09:14:12Z", "2026-03-22T00:00:00Z"),
-            ("0 0 0 13 * 5", "2026-03-17T09:14:12Z", "2026-11-13T00:00:00Z"),
-            ("0 0 5 1 jan,jul *", "2026-03-17T09:14:12Z", "2026-07-01T05:00:00Z"),
-        ] {
-            let schedule = Schedule::parse("f", schedule).unwrap();
-            assert_eq!(schedule.after(from.parse().unwrap()), Some(next.parse().unwrap()), "{schedule:?}");
-        }
-    }
-
-    #[test]
-    fn what_azure_refuses_is_refused() {
-        for schedule in [
-            "* * * * *",
-            "0 0 0 L * *",
-            "0 0 0 * * 1#2",
-            "@hourly",
-            "0 0 0 1 1 * 2027",
-            "0 0 99 * * *",
-            "",
-            "00:05:00",
-            "0 0 0 ? * *",
-        ] {
-            let error = Schedule::parse("sweep", schedule).unwrap_err().to_string();
-            assert!(error.starts_with("function `sweep`: the schedule"), "{error}");
-        }
     }
 }

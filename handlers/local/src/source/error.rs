@@ -34,6 +34,14 @@ pub enum SourceError {
         /// The branches that it has.
         known: String,
     },
+    /// It has no such tag.
+    #[error("{} has no tag {tag}; was it deleted, or never fetched?", .path.display())]
+    UnknownTag {
+        /// Which repository.
+        path: PathBuf,
+        /// Which tag.
+        tag: String,
+    },
     /// It has no such commit.
     #[error("{} has no commit {commit}; was it removed by a forced push, or never fetched?", .path.display())]
     UnknownCommit {

@@ -116,6 +116,7 @@ impl Source for LocalSource {
         self.read_from(project, move |repository| match revision {
             Revision::Branch(branch) => repository.head_of(&branch),
             Revision::Commit(commit) => repository.check(&commit).map(|()| commit),
+            Revision::Tag(tag) => repository.commit_of_tag(&tag),
         })
         .await
     }

@@ -59,6 +59,17 @@ impl Repository {
         }
     }
 
+    /// The commit that a tag names, also through a tag's own object.
+    pub(super) fn commit_of_tag(&self, tag: &str) -> Result<CommitId, SourceError> {
+        match self.git.try_find_reference(&format!("refs/tags/{tag}")) {
+            Ok(Some(mut reference)) => {
+                let commit = reference.peel_to_commit().map_err(self.broken())?;
+                self.name(commit.id)
+            }
+            _ => Err(SourceError::UnknownTag { path: self.path.clone(), tag: tag.to_owned() }),
+        }
+    }
+
     fn branches(&self) -> String {
         let names: Vec<String> = self
             .git

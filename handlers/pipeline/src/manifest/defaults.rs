@@ -1,7 +1,8 @@
 //! What a manifest means where it is silent: the values of MLOpsPython.
 
 use super::{
-    Approval, Check, Coverage, Environment, Evaluate, Expect, Goal, Need, OnWorse, Rule, Scoring, Train, Triggers,
+    Approval, Check, Coverage, Environment, Evaluate, Expect, Goal, Need, OnWorse, Retrain, Rule, Scoring, Train,
+    Triggers,
 };
 use crate::names::EnvironmentName;
 
@@ -14,7 +15,16 @@ impl Default for Triggers {
             paths: super::Paths { include: Vec::new(), exclude: vec!["docs/**".into(), "**/*.md".into()] },
             scoring_paths: vec!["scoring/**".into()],
             supersede: true,
+            tags: Vec::new(),
+            models: true,
+            retrain: Retrain::default(),
         }
+    }
+}
+
+impl Default for Retrain {
+    fn default() -> Self {
+        Self { schedule: None, on_data: true, on_drift: true, cooldown_hours: 6.0, most_in_a_week: 14 }
     }
 }
 

@@ -73,6 +73,31 @@ pub struct Triggers {
     pub scoring_paths: Vec<String>,
     /// Whether a newer push ends older waiting runs of the same branch.
     pub supersede: bool,
+    /// Tags whose pushes are delivered, as globs: `v*`. None of them by default.
+    pub tags: Vec<String>,
+    /// Whether a version that somebody else registered, of this project's model, is packaged and released.
+    pub models: bool,
+    /// When the model is trained again although nobody changed the code.
+    pub retrain: Retrain,
+}
+
+/// When the model is trained again although nobody changed the code. A retraining that comes too early is recorded and
+/// not done, so that a loop (new data make a model, whose use makes new data) ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retrain {
+    /// NCRONTAB, in UTC: `0 0 3 * * 0` is each Sunday at three. After a downtime it is made up for once.
+    pub schedule: Option<String>,
+    /// Whether new data that the project watches do.
+    pub on_data: bool,
+    /// Whether drift that is detected in the data that the project watches does.
+    pub on_drift: bool,
+    /// So long after a retraining no other one begins.
+    #[schemars(range(max = 720))]
+    pub cooldown_hours: f64,
+    /// So many retrainings begin within seven days, and no more.
+    #[schemars(range(min = 1, max = 1000))]
+    pub most_in_a_week: u32,
 }
 
 /// Globs over paths from the repository's root: `*` and `?` stay in a folder, `**` crosses folders, and the plain name

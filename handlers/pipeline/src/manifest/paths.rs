@@ -37,6 +37,14 @@ impl Triggers {
     }
 }
 
+impl Triggers {
+    /// Whether a tag's push is delivered.
+    #[must_use]
+    pub fn takes_tag(&self, tag: &str) -> bool {
+        any(&self.tags, tag)
+    }
+}
+
 fn nothing(changed: &[String]) -> String {
     const NAMED: usize = 3;
     let named = changed.iter().take(NAMED).map(|path| format!("`{path}`"));

@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 use super::paths::glob_problem;
 use super::places::{Places, shown};
 use super::read::Problem;
-use super::{Approval, Check, Environment, Evaluate, Load, Manifest, Need, Scoring, Smoke, Train};
+use super::{Approval, Check, Environment, Evaluate, Load, Manifest, Need, Retrain, Scoring, Smoke, Train};
+use crate::schedule::Schedule;
 
 const MOST_MINUTES: u32 = 30 * 24 * 60;
 const MOST_HOURS: f64 = 30.0 * 24.0;
@@ -97,6 +98,21 @@ impl Problems<'_> {
         self.globs("triggers.paths.include", &triggers.paths.include);
         self.globs("triggers.paths.exclude", &triggers.paths.exclude);
         self.globs("triggers.scoring_paths", &triggers.scoring_paths);
+        self.globs("triggers.tags", &triggers.tags);
+        self.retrain(&triggers.retrain);
+    }
+
+    fn retrain(&mut self, retrain: &Retrain) {
+        if let Some(schedule) = &retrain.schedule
+            && let Err(problem) = Schedule::parse(schedule)
+        {
+            self.refuse("triggers.retrain.schedule", &format!("{schedule:?} is no schedule: {problem}"));
+        }
+        if !(0.0..=MOST_HOURS).contains(&retrain.cooldown_hours) {
+            let what = format!("0 to {MOST_HOURS} hours, not {}", retrain.cooldown_hours);
+            self.refuse("triggers.retrain.cooldown_hours", &what);
+        }
+        self.within("triggers.retrain.most_in_a_week", retrain.most_in_a_week, 1..=1000);
     }
 
     fn check(&mut self, check: &Check) {

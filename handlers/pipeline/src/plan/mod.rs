@@ -12,8 +12,12 @@ pub fn plan(trigger: &Trigger, manifest: &Manifest) -> Vec<StepKey> {
     let check = || manifest.check.get().map(|_| Check);
     let steps: Vec<Step> = match trigger {
         Trigger::PullRequest { .. } => check().into_iter().collect(),
-        Trigger::Push | Trigger::Manual if manifest.train.get().is_none() => check().into_iter().collect(),
-        Trigger::Push | Trigger::Manual => {
+        Trigger::Push | Trigger::Manual | Trigger::Tag { .. } if manifest.train.get().is_none() => {
+            check().into_iter().collect()
+        }
+        Trigger::Build { .. } | Trigger::Retraining { .. } if manifest.train.get().is_none() => Vec::new(),
+        Trigger::Build { .. } => vec![Provision, Train, Evaluate, Register, Package, TestImage, Profile],
+        Trigger::Push | Trigger::Manual | Trigger::Tag { .. } | Trigger::Retraining { .. } => {
             let making = [Provision, Train, Evaluate, Register, Package, TestImage, Profile];
             check().into_iter().chain(making).collect()
         }

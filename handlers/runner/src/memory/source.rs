@@ -23,6 +23,7 @@ pub struct MemorySource {
 #[derive(Default)]
 struct State {
     branches: BTreeMap<(Project, Branch), CommitId>,
+    tags: BTreeMap<(Project, String), CommitId>,
     commits: BTreeMap<(Project, CommitId), Files>,
     statuses: BTreeMap<(Project, CommitId), BTreeMap<String, CommitStatus>>,
     comments: BTreeMap<(Project, u64), Comment>,
@@ -52,6 +53,11 @@ impl MemorySource {
         state.branches.insert(head, commit.clone());
         state.commits.insert((project.clone(), commit.clone()), files);
         commit
+    }
+
+    /// Sets a tag.
+    pub fn tag(&self, project: &Project, tag: &str, commit: &CommitId) {
+        lock(&self.state).tags.insert((project.clone(), tag.to_owned()), commit.clone());
     }
 
     /// Drops a commit, as a forced push does.
@@ -106,6 +112,11 @@ impl Source for MemorySource {
                 let key = (project.clone(), branch.clone());
                 let head = lock(&self.state).branches.get(&key).cloned();
                 head.ok_or_else(|| absent(format_args!("branch {branch} in {project}")))
+            }
+            Revision::Tag(tag) => {
+                let key = (project.clone(), tag.clone());
+                let commit = lock(&self.state).tags.get(&key).cloned();
+                commit.ok_or_else(|| absent(format_args!("tag {tag} in {project}")))
             }
         })
     }

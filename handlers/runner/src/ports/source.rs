@@ -16,6 +16,8 @@ pub enum Revision {
     Branch(Branch),
     /// A commit.
     Commit(CommitId),
+    /// The commit that a tag names, also through a tag's own object.
+    Tag(String),
 }
 
 /// How a commit does, for the people who look at it.

@@ -111,7 +111,7 @@ impl Day {
     }
 
     pub async fn deliver_until(&self, nth: usize, wish: Wish, is_over: impl Fn(&Run) -> bool) {
-        let start = Start { project: project(), wish, by: "ann".into(), cause: None };
+        let start = Start { project: project(), wish, by: "ann".into(), cause: None, only_if_wanted: false };
         let mut runner = self.runner();
         let mut is_started = false;
         for _ in 0..TOO_LONG {

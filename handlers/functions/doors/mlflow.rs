@@ -1,0 +1,33 @@
+//! Web hooks of an MLflow model registry.
+
+use azure_functions::{Invocation, Outcome, StatusCode};
+use events::{Limits, mlflow};
+use runner::reception::Verified;
+
+use super::{App, is_compressed, refuse, take_request, turn_away};
+
+/// Takes in one delivery.
+pub async fn handle(app: App, invocation: Invocation) -> Outcome {
+    let request = match invocation.http_request() {
+        Ok(request) => request,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    if is_compressed(&request) {
+        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "compressed bodies are not taken");
+    }
+    let body = request.body();
+    let header = |name: &str| request.header(name).map(|value| value.into_owned());
+    let (signature, delivery) = (header("X-MLflow-Signature"), header("X-MLflow-Delivery-Id"));
+    let timestamp = header("X-MLflow-Timestamp");
+    let headers = mlflow::Headers {
+        signature: signature.as_deref(),
+        delivery: delivery.as_deref(),
+        timestamp: timestamp.as_deref(),
+    };
+    let now = app.runner.ports().clock.now();
+    if let Err(error) = mlflow::verify(&app.secrets.mlflow, headers, &body, now) {
+        return turn_away(invocation.function(), error.code().as_str(), &error.to_string());
+    }
+    let readings = mlflow::read(delivery.as_deref(), &body, Limits::default());
+    take_request(&app, invocation.function(), Verified::Signature, &body, readings).await
+}

@@ -1,0 +1,24 @@
+//! Starts the runs that events ask for: apart from the events, for a repository may be slow to read.
+
+use azure_functions::{Invocation, Outcome};
+use runner::reception::Order;
+
+use super::App;
+use crate::functions::dead_letter;
+
+/// Fulfils one order.
+pub async fn handle(app: App, invocation: Invocation) -> Outcome {
+    let message = match invocation.service_bus_message() {
+        Ok(message) => message,
+        Err(error) => return Outcome::retry(format!("the host's envelope cannot be read: {error}")),
+    };
+    match message.parse::<Order>() {
+        Ok(order) => match app.runner.fulfil(&order).await {
+            Ok(came_to) => Outcome::success().log(format!("{}: {}", order.start.wish.describe(), came_to.describe())),
+            Err(error) => Outcome::retry(error),
+        },
+        Err(error) => {
+            dead_letter::give_up(&app, &message, invocation.function(), format!("it is no order: {error}")).await
+        }
+    }
+}
