@@ -20,12 +20,17 @@ impl Http {
 
     /// Asks, and answers the status and the body.
     pub fn ask(&mut self, method: &str, path: &str, body: &str) -> io::Result<(u16, &str)> {
+        self.ask_with(method, path, "", body)
+    }
+
+    /// The same with more headers, each with its end of line.
+    pub fn ask_with(&mut self, method: &str, path: &str, headers: &str, body: &str) -> io::Result<(u16, &str)> {
         let Self { stream, port, request, inbox } = self;
         request.clear();
         write!(
             request,
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{body}",
+             {headers}Content-Length: {}\r\n\r\n{body}",
             body.len()
         )?;
         stream.write_all(request)?;

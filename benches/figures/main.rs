@@ -9,6 +9,7 @@
 // A bench that cannot go on has nothing to measure.
 #![allow(clippy::unwrap_used)]
 
+mod burst;
 mod cold_start;
 mod decide;
 mod floor;
@@ -27,23 +28,27 @@ use table::Table;
 
 type Figure = fn(&mut Table);
 
-const FIGURES: [(&str, Figure); 7] = [
+const FIGURES: [(&str, Figure); 8] = [
     ("decide", decide::measure),
     ("cold_start", cold_start::measure),
     ("ignored", ignored::measure),
     ("step", step::measure),
     ("rehearsals", rehearsals::measure),
     ("memory", memory::measure),
+    ("burst", burst::measure),
     ("history", history::measure),
 ];
 
 fn main() -> ExitCode {
     // Cargo adds flags of its own.
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    if let [floor, port] = words.as_slice()
-        && floor == floor::AXUM
-    {
-        floor::axum(port.parse().unwrap());
+    if let [floor, port] = words.as_slice() {
+        let program = match floor.as_str() {
+            floor::AXUM => floor::axum,
+            burst::HANDLER => burst::handler,
+            other => panic!("there is no program {other}"),
+        };
+        program(port.parse().unwrap());
         return ExitCode::SUCCESS;
     }
     let mut table = Table::default();

@@ -26,7 +26,7 @@ pub fn measure(table: &mut Table) {
     table.add("memory after 512 runs: host and handler", "MiB", both_after, None, Wanted::Below(LIMITS[1]));
 }
 
-fn resident(pid: u32) -> f64 {
+pub fn resident(pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     let kib: f64 = line.trim().trim_end_matches(" kB").parse().unwrap();

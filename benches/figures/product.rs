@@ -30,10 +30,21 @@ pub struct Product {
 impl Product {
     /// Starts it and waits until it is up.
     pub fn up(home: &Path) -> Self {
+        Self::start(home, &[])
+    }
+
+    /// The same, with a handler of somebody else's.
+    pub fn attached(home: &Path, handler: u16) -> Self {
+        Self::start(home, &["--handler-port", &handler.to_string()])
+    }
+
+    fn start(home: &Path, more: &[&str]) -> Self {
         let port = free_port();
         let mut host = Command::new(BINARY)
             .args(["up", "--port", &port.to_string(), "--home"])
             .arg(home)
+            .args(more)
+            .env("GITHUB_WEBHOOK_SECRET", crate::burst::SECRET)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

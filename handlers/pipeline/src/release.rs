@@ -1,6 +1,7 @@
 //! Models, images and what is deployed of them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,12 +13,36 @@ use crate::names::{CommitId, DeploymentName, Digest, JobName, ModelName, RunId};
 pub struct Model {
     /// The model's name.
     pub name: ModelName,
-    /// From 1, counted by the registry.
+    /// From 1, counted by the registry; 0 for one that is in no registry.
     pub version: u64,
     /// Of the model file.
     pub digest: Digest,
     /// The numbers that it was measured by when it was trained.
     pub metrics: BTreeMap<String, f64>,
+}
+
+impl Model {
+    /// The model in an image that somebody else built: nobody registered it, so it has no version and no metrics.
+    #[must_use]
+    pub fn in_image(name: ModelName, image: &Digest) -> Self {
+        Self { name, version: 0, digest: image.clone(), metrics: BTreeMap::new() }
+    }
+
+    /// Whether the model registry has it.
+    #[must_use]
+    pub fn is_registered(&self) -> bool {
+        self.version > 0
+    }
+}
+
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_registered() {
+            write!(f, "{}:{}", self.name, self.version)
+        } else {
+            write!(f, "{} of an image from elsewhere", self.name)
+        }
+    }
 }
 
 /// Where a model comes from.

@@ -108,6 +108,11 @@ pub enum Trigger {
     },
     /// All steps are visited and nothing is done: shows that messages flow.
     Rehearsal,
+    /// An image that somebody else built.
+    Image {
+        /// Which.
+        image: Digest,
+    },
     /// A tag was set.
     Tag {
         /// Its name.
@@ -134,7 +139,8 @@ impl Trigger {
             Self::PullRequest { number, .. } => format!("pull request {number}"),
             Self::Manual => "manual start".into(),
             Self::ScoringChange { .. } => "scoring change".into(),
-            Self::Model { model } => format!("model {}:{}", model.name, model.version),
+            Self::Model { model } => format!("model {model}"),
+            Self::Image { image } => format!("image {}", image.short()),
             Self::Redeploy { number, .. } => format!("redeploy of run {number}"),
             Self::Rollback { environment } => format!("rollback of {environment}"),
             Self::Rehearsal => "rehearsal".into(),

@@ -18,6 +18,8 @@ use crate::runner::Runner;
 
 /// The manifest's place in a repository.
 pub const MANIFEST: &str = "trainyard.yml";
+/// So many pages of a hundred runs are looked through for the one that built an image.
+const IMAGES_PAGES: usize = 5;
 /// How often a start is tried again after another start of the same project came first.
 const CONFLICTS: u32 = 200;
 
@@ -334,12 +336,25 @@ impl Runner {
                     None => self.default_head(project).await?.0,
                 };
                 let manifest = self.manifest(project, &commit).await?;
+                if start.only_if_wanted && !manifest.triggers.models {
+                    return Err(StartError::Unwanted("`triggers.models: false` in trainyard.yml".into()));
+                }
                 let trigger = Trigger::Model { model: Box::new(found.model.clone()) };
                 Ok(Draft { facts: of_model(found.model), ..draft(trigger, manifest, None, Some(commit)) })
             }
             Wish::Image { digest } => {
-                let older = self.run_of_image(project, digest).await?;
-                self.draft_redeploy(older).await
+                if let Some(older) = self.run_of_image(project, digest).await? {
+                    return self.draft_redeploy(older).await;
+                }
+                if !self.ports.images.has(digest).await? {
+                    return Err(refuse(format!("no run of {project} built image {digest}, and no registry of ours has it")));
+                }
+                let (commit, branch) = self.default_head(project).await?;
+                let manifest = self.manifest(project, &commit).await?;
+                let mut facts = of_model(Model::in_image(manifest.model_name(), digest));
+                facts.image = Some(digest.clone());
+                let trigger = Trigger::Image { image: digest.clone() };
+                Ok(Draft { facts, ..draft(trigger, manifest, branch.as_ref(), Some(commit)) })
             }
             Wish::Redeploy { run } => {
                 let key = keys::run(run);
@@ -467,10 +482,10 @@ impl Runner {
         Ok(Draft { trigger, manifest: older.manifest, branch: older.branch, commit: older.commit, skip: None, facts })
     }
 
-    /// The newest run of the project that built this image.
-    async fn run_of_image(&self, project: &Project, image: &Digest) -> Result<Run, StartError> {
+    /// The newest run of the project that built this image, among its last ones: history is not scanned.
+    async fn run_of_image(&self, project: &Project, image: &Digest) -> Result<Option<Run>, StartError> {
         let mut after = None;
-        loop {
+        for _ in 0..IMAGES_PAGES {
             let prefix = keys::numbers(project);
             let page = self.ports.store.list(&prefix, after.as_deref(), 100).await?;
             for key in &page {
@@ -480,14 +495,15 @@ impl Runner {
                 let Some(document) = self.ports.store.get(&key).await? else { continue };
                 let run: Run = parse(&key, &document.body)?;
                 if run.facts.image.as_ref() == Some(image) {
-                    return Ok(run);
+                    return Ok(Some(run));
                 }
             }
             after = page.last().cloned();
             if after.is_none() {
-                return Err(refuse(format!("no run of {project} built image {image}")));
+                break;
             }
         }
+        Ok(None)
     }
 
     /// The model that serves in production.

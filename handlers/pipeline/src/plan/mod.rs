@@ -23,11 +23,12 @@ pub fn plan(trigger: &Trigger, manifest: &Manifest) -> Vec<StepKey> {
         }
         Trigger::ScoringChange { .. } => check().into_iter().chain([Provision, Package, TestImage, Profile]).collect(),
         Trigger::Model { .. } => vec![Provision, Package, TestImage, Profile],
+        Trigger::Image { .. } => vec![Provision, TestImage, Profile],
         Trigger::Redeploy { .. } => Vec::new(),
         Trigger::Rollback { environment } => return vec![StepKey::at(Rollback, environment)],
         Trigger::Rehearsal => vec![Check, Provision, Train, Evaluate, Register, Package, TestImage, Profile],
     };
-    let delivers = steps.contains(&Package) || matches!(trigger, Trigger::Redeploy { .. });
+    let delivers = steps.contains(&Package) || matches!(trigger, Trigger::Redeploy { .. } | Trigger::Image { .. });
     let mut plan: Vec<StepKey> = steps.into_iter().map(StepKey::of).collect();
     if delivers {
         for (name, environment) in &manifest.environments {

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::run::{On, Outcome, Progress, Run};
+use crate::run::{On, Outcome, Progress, Run, Trigger};
 
 /// An explanation, and the one action that would get on.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -60,7 +60,9 @@ pub fn why(run: &Run, now: Timestamp) -> Why {
 }
 
 fn opening(run: &Run) -> String {
-    let commit = run.commit.as_ref().map(|commit| format!(" of commit {}", commit.short())).unwrap_or_default();
+    // `retraining: drift of 0.4 in patients of commit 1a2b` would be read wrongly.
+    let joint = if matches!(run.trigger, Trigger::Retraining { .. }) { "," } else { " of" };
+    let commit = run.commit.as_ref().map(|commit| format!("{joint} commit {}", commit.short())).unwrap_or_default();
     let branch = run.branch.as_ref().map(|branch| format!(" on {branch}")).unwrap_or_default();
     format!(
         "Run {} of {} was started by {} ({}{commit}{branch}).",
@@ -93,7 +95,7 @@ fn evidence(run: &Run) -> Vec<String> {
     let mut sentences = Vec::new();
     if let Some(model) = &run.facts.model {
         let serves =
-            run.manifest.production().map(|name| format!("{}:{} serves in {name}.", model.name, model.version));
+            run.manifest.production().map(|name| format!("{model} serves in {name}."));
         sentences.extend(serves);
     }
     let evaluation = run.facts.evaluation.iter().flat_map(|evaluation| &evaluation.because);

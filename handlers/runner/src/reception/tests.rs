@@ -163,6 +163,25 @@ async fn a_version_that_somebody_registered_is_asked_for_by_its_number() {
     assert!(why.contains("no model diabetes_regression_model:20"), "{why}");
 }
 
+#[tokio::test]
+async fn an_image_that_somebody_else_built_starts_where_it_is_tested() {
+    let world = World::new(true).await;
+    let digest = Digest::of(b"an image from elsewhere");
+    world.machine.images.add(digest.clone());
+    let body = include_str!("../../../events/src/container_registry/fixtures/ImagePushed.eventgrid.json");
+    let body = body.replace("sha256:d8f0d85cead5503261ecd9b3ba5d317f3f976d5d1cfc22aeeac51f2e1c166564", digest.as_str());
+    for (id, tag) in [("one", "20-2f22765d"), ("two", "latest")] {
+        let body = body.replace("90e8fc99-7d8e-5906-9838-2f733c7045ac", id).replace("20-2f22765d", tag);
+        assert_eq!(world.grid(&body).await.unwrap().acted, 1);
+    }
+    world.deliver().await;
+    let [run] = world.runs().await.try_into().unwrap();
+    assert_eq!(run.trigger, Trigger::Image { image: digest.clone() });
+    assert_eq!(run.facts.image, Some(digest));
+    let steps: Vec<_> = run.plan.iter().map(ToString::to_string).collect();
+    assert_eq!(steps[..4], ["provision", "test_image", "profile", "deploy:qa"]);
+}
+
 /// Every call that a reception makes may be the last one of its process.
 #[tokio::test]
 async fn i_event_a_crash_at_any_call_loses_no_event_and_doubles_none() {
@@ -223,6 +242,11 @@ impl World {
             "repository": {"host": "azure_devops", "id": "95092e07-0b1c-562e-9b6d-69b0503aed24"},
             "workspaces": [format!("{resources}/Microsoft.MachineLearningServices/workspaces/mlw-diabetes")],
             "models": ["diabetes_regression_model"],
+            "registries": [{
+                "host": "crdiabetesmlops.azurecr.io",
+                "id": format!("{resources}/Microsoft.ContainerRegistry/registries/crdiabetesmlops"),
+            }],
+            "images": ["scoring/diabetes-regression"],
             "data": [{
                 "account": format!("{resources}/Microsoft.Storage/storageAccounts/stdiabetesmlops"),
                 "container": "training-data",

@@ -177,16 +177,33 @@ fn environments() -> impl Strategy<Value = Vec<(EnvironmentName, Environment)>> 
     })
 }
 
+fn retrain() -> impl Strategy<Value = Retrain> {
+    let schedule = prop::option::of(prop_oneof![Just("0 0 3 * * 0".to_owned()), Just("*/10 * * * * *".to_owned())]);
+    (schedule, any::<bool>(), any::<bool>(), 0..=720_000_u32, 1..=1000_u32).prop_map(
+        |(schedule, on_data, on_drift, cooldown, most_in_a_week)| Retrain {
+            schedule,
+            on_data,
+            on_drift,
+            cooldown_hours: f64::from(cooldown) / 1000.0,
+            most_in_a_week,
+        },
+    )
+}
+
 fn any_manifest() -> impl Strategy<Value = Manifest> {
     let branches = prop::collection::vec("[a-z]{1,8}(/[a-z0-9#]{1,4}[.]z)?", 1..4);
     let globs = || prop::collection::vec(prop_oneof![path(), Just("**/*.md".to_owned())], 0..3);
-    let triggers = (branches, any::<bool>(), globs(), globs(), globs(), any::<bool>()).prop_map(
-        |(branches, pull_requests, include, exclude, scoring_paths, supersede)| Triggers {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    let triggers = (branches, flags, globs(), globs(), globs(), globs(), retrain()).prop_map(
+        |(branches, (pull_requests, supersede, models), include, exclude, scoring_paths, tags, retrain)| Triggers {
             branches: branches.iter().map(|name| name.parse().unwrap()).collect(),
             pull_requests,
             paths: Paths { include, exclude },
             scoring_paths,
             supersede,
+            tags,
+            models,
+            retrain,
         },
     );
     let register = (prop::option::of("[0-9a-z][a-z0-9._-]{0,9}"), prop::collection::vec(text(), 0..3));

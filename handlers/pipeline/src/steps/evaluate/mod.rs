@@ -135,7 +135,7 @@ fn is_better(goal: Goal, new: f64, old: f64, min_improvement: f64) -> bool {
 
 fn sentence(rule: &Rule, new: f64, old: f64, better: bool, release: &Release) -> String {
     let metric = &rule.metric;
-    let champion = format!("{}:{} in production", release.model.name, release.model.version);
+    let champion = format!("{} in production", release.model);
     let wish = match rule.goal {
         Goal::Minimize => "smaller",
         Goal::Maximize => "larger",

@@ -64,7 +64,7 @@ fn keep(outputs: &JobOutputs, cx: &Context<'_>) -> Decision {
         profile.cpu_cores,
         profile.memory_mib
     ));
-    if let Some(model) = &cx.run.facts.model {
+    if let Some(model) = cx.run.facts.model.as_ref().filter(|model| model.is_registered()) {
         let limits = limits(Some(&profile));
         let tags = BTreeMap::from([
             ("latency_ms_p50".to_owned(), format!("{:.2}", profile.latency_ms_p50)),

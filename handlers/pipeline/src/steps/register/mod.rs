@@ -33,7 +33,7 @@ pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<De
         }
         (Progress::Waiting(_), Event::ModelRegistered { model }) => {
             let decision = Decision::succeed()
-                .because(format!("registered as {}:{}", model.name, model.version))
+                .because(format!("registered as {model}"))
                 .learn(Fact::Registered(model.clone()));
             let is_worse = cx.run.facts.evaluation.as_ref().is_some_and(|evaluation| !evaluation.passed);
             Some(if is_worse {
