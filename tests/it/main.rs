@@ -11,6 +11,7 @@ mod dead_letters;
 mod demo;
 mod docs_only;
 mod errors;
+mod events;
 mod expired;
 mod functions;
 mod home;

@@ -92,8 +92,10 @@ commands! {
     Runs: runs,
     /// Show a run: its steps, numbers, model, image and what to do next
     Show: show,
-    /// Watch a run until it ends or needs a person
+    /// Watch a run until it ends or needs a person; or say what a project takes events from
     Watch: watch,
+    /// List the events that came in, and what they did
+    Events: events,
     /// Say why a run stands where it stands
     Why: why,
     /// Print what a run's jobs said

@@ -81,6 +81,15 @@ impl Client {
         self.answer(request)
     }
 
+    pub fn put<T: DeserializeOwned>(&self, path: &[&str], body: &Value) -> Result<T, Failure> {
+        let request = self.http.request(Method::PUT, self.url(path)).json(body);
+        self.answer(request)
+    }
+
+    pub fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
+        self.answer(self.http.request(Method::DELETE, self.url(path)))
+    }
+
     /// Posts JSON bytes to an address and answers status and body, whatever they are.
     pub fn call(&self, url: &Url, body: &[u8]) -> Result<(u16, String), Failure> {
         let request = self.http.post(url.clone()).header("content-type", "application/json").body(body.to_vec());

@@ -262,6 +262,110 @@ pub(crate) struct DeadLetter {
     pub run: Option<serde_json::Value>,
 }
 
+/// A page of the list of events.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Events {
+    pub events: Vec<Event>,
+}
+
+/// An event that came in.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Event {
+    pub id: String,
+    pub at: Timestamp,
+    #[serde(default)]
+    pub door: String,
+    #[serde(default)]
+    pub verified: String,
+    pub reading: Reading,
+    #[serde(default)]
+    pub body: Option<String>,
+    #[serde(default)]
+    pub did: Vec<Did>,
+}
+
+/// What an event came to when it was read.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Reading {
+    pub outcome: String,
+    #[serde(default)]
+    pub envelope: Option<Envelope>,
+    #[serde(default)]
+    pub fact: Option<serde_json::Value>,
+    #[serde(default)]
+    pub remarks: Vec<Remark>,
+    #[serde(default)]
+    pub code: Option<String>,
+    #[serde(default)]
+    pub reason: Option<String>,
+    #[serde(default)]
+    pub part: Option<String>,
+}
+
+/// Who sent an event, and as what.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Envelope {
+    pub sender: String,
+    pub id: String,
+    pub kind: String,
+    #[serde(default)]
+    pub source: String,
+    #[serde(default)]
+    pub at: Option<Timestamp>,
+    #[serde(default)]
+    pub subject: Option<String>,
+}
+
+/// What was noticed while an event was read.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Remark {
+    pub code: String,
+    #[serde(default)]
+    pub what: String,
+}
+
+/// What was done about an event.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "did", rename_all = "snake_case")]
+pub(crate) enum Did {
+    Asked {
+        what: String,
+        #[serde(default)]
+        came_to: Option<CameTo>,
+    },
+    Told {
+        number: u64,
+    },
+    Ignored {
+        why: String,
+    },
+    #[serde(other)]
+    Other,
+}
+
+/// What a wish for a run came to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "came_to", rename_all = "snake_case")]
+pub(crate) enum CameTo {
+    Started {
+        number: u64,
+    },
+    Known {
+        number: u64,
+    },
+    Nothing {
+        why: String,
+    },
+    #[serde(other)]
+    Other,
+}
+
+/// What projects take events from.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct WatchList {
+    pub projects: BTreeMap<String, serde_json::Value>,
+}
+
 /// How the host's surroundings are.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Doctor {

@@ -36,10 +36,27 @@ pub async fn list(app: &App, request: &HttpRequest<'_>) -> Answer {
 
 /// One event, whole.
 pub async fn show(app: &App, event: &str) -> Answer {
+    Ok(HttpResponse::json(StatusCode::OK, plain(&find(app, event).await?)))
+}
+
+/// The whole body of an event that is kept for a person.
+pub async fn body(app: &App, event: &str) -> Answer {
+    let record = find(app, event).await?;
+    let Some(digest) = &record.body else {
+        return Err(Refusal::missing(format!("the body of event {} is not kept: it was understood", record.id)));
+    };
+    let bytes = app.runner.ports().artifacts.get(digest).await?;
+    // Somebody wrote it, perhaps to hurt: shown as text, so that it runs nowhere as a page of ours.
+    Ok(HttpResponse::new(StatusCode::OK)
+        .header("Content-Type", "text/plain; charset=utf-8")
+        .header("X-Content-Type-Options", "nosniff")
+        .body(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+async fn find(app: &App, event: &str) -> Result<EventRecord, Refusal> {
     let id: RunId = event.parse().map_err(|error| Refusal::bad(format!("{error}")))?;
     let record = reception::find(app.runner.ports(), &id).await?;
-    let missing = || Refusal::missing(format!("there is no event {id}; `trainyard events` lists them"));
-    Ok(HttpResponse::json(StatusCode::OK, plain(&record.ok_or_else(missing)?)))
+    record.ok_or_else(|| Refusal::missing(format!("there is no event {id}; `trainyard events` lists them")))
 }
 
 /// What all projects watch.
@@ -64,5 +81,10 @@ pub async fn unwatch(app: &App, project: &str) -> Answer {
 }
 
 fn plain(record: &EventRecord) -> Value {
-    serde_json::to_value(record).expect("a record is plain data")
+    let mut plain = serde_json::to_value(record).expect("a record is plain data");
+    if let Value::Object(members) = &mut plain {
+        // A key of ours, of no use to anybody else.
+        members.remove("known_as");
+    }
+    plain
 }

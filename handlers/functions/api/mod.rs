@@ -48,6 +48,7 @@ async fn route(app: &App, request: &HttpRequest<'_>, path: &[&str]) -> Result<Ht
         ("POST", ["dead-letters", id, "redrive"]) => letters::redrive(app, id).await,
         ("GET", ["events"]) => events::list(app, request).await,
         ("GET", ["events", event]) => events::show(app, event).await,
+        ("GET", ["events", event, "body"]) => events::body(app, event).await,
         ("GET", ["watch"]) => events::watch_list(app).await,
         ("PUT", ["watch", project]) => events::watch(app, request, project).await,
         ("DELETE", ["watch", project]) => events::unwatch(app, project).await,

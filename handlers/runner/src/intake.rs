@@ -316,6 +316,9 @@ impl Runner {
                 let manifest = self.manifest(project, &settings).await?;
                 let trigger = Trigger::PullRequest { number: *number, base: base.clone() };
                 let off = (!manifest.triggers.pull_requests).then(|| "`triggers.pull_requests: false`".to_owned());
+                if let Some(off) = off.as_ref().filter(|_| start.only_if_wanted) {
+                    return Err(StartError::Unwanted(off.clone()));
+                }
                 Ok(Draft { skip: off, ..draft(trigger, manifest, Some(branch), Some(commit)) })
             }
             Wish::Manual { branch, .. } => {
@@ -347,7 +350,9 @@ impl Runner {
                     return self.draft_redeploy(older).await;
                 }
                 if !self.ports.images.has(digest).await? {
-                    return Err(refuse(format!("no run of {project} built image {digest}, and no registry of ours has it")));
+                    return Err(refuse(format!(
+                        "no run of {project} built image {digest}, and no registry of ours has it"
+                    )));
                 }
                 let (commit, branch) = self.default_head(project).await?;
                 let manifest = self.manifest(project, &commit).await?;
@@ -450,6 +455,7 @@ impl Runner {
             return Ok(draft);
         }
         match triggers.concerns(&changed) {
+            Concern::Nothing { reason } if *only_if_wanted => return Err(StartError::Unwanted(reason)),
             Concern::Nothing { reason } => draft.skip = Some(reason),
             Concern::Scoring => {
                 if let Some(model) = self.live_model(project, &draft.manifest).await? {

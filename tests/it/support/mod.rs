@@ -7,6 +7,7 @@
 //! let run = machine.ended(&run);                    // waits for its end, answers `show --json`
 //! ```
 
+mod backends;
 mod handler;
 mod http;
 mod machine;
@@ -15,8 +16,9 @@ mod proxy;
 mod repository;
 mod wire;
 
+pub use backends::Backends;
 pub use handler::Handler;
-pub use http::{Reply, ask};
+pub use http::{Reply, ask, send};
 pub use machine::{Machine, Output, PROGRAM, eventually, free_port};
 pub use processes::{mentioning, signal};
 pub use proxy::Proxy;

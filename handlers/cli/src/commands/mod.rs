@@ -9,6 +9,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod environments;
+pub(crate) mod events;
 pub(crate) mod handler;
 pub(crate) mod init;
 pub(crate) mod job;

@@ -44,7 +44,9 @@ pub(crate) fn page(run: &Run, style: &Style, settings: &Settings, client: &Clien
 fn origin(run: &Run, style: &Style) -> String {
     let mut said = words::one_line(&run.trigger);
     if let Some(branch) = &run.branch {
-        said.push_str(&format!(" of {}", words::one_line(branch)));
+        // `retraining: drift of 0.4 in patients of main` would be read wrongly.
+        let joint = if run.trigger.contains(": ") { ", " } else { " of " };
+        said.push_str(&format!("{joint}{}", words::one_line(branch)));
     }
     if let Some(commit) = &run.commit {
         said.push_str(&format!(" at {}", words::commit(commit)));

@@ -7,8 +7,11 @@ use crate::render::sentences;
 use crate::views::{Champion, DeadLetter, Place, Summary};
 use crate::words;
 
+/// A retraining's reason names what is new, which may be long.
+const WHY: usize = 40;
+
 /// A table with this head; numbers stand right.
-fn table(head: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
+pub(super) fn table(head: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(head.to_vec());
     table.add_rows(rows);
@@ -29,7 +32,7 @@ pub(crate) fn runs(runs: &[Summary], style: &Style) -> String {
         vec![
             format!("{}/{}", run.project, run.number),
             sentences::state(run.outcome.as_deref(), run.step.as_deref(), run.waiting_for.as_deref()),
-            words::one_line(&run.trigger),
+            words::short(&run.trigger, WHY),
             run.branch.as_deref().map(words::one_line).unwrap_or_default(),
             run.commit.as_deref().map(words::commit).unwrap_or_default(),
             words::one_line(&run.requested_by),

@@ -42,7 +42,7 @@ fn the_first_page_says_where_to_begin_and_what_exit_codes_mean() {
 
 #[test]
 fn every_command_that_is_promised_is_there() {
-    let lines: [&[&str]; 27] = [
+    let lines: [&[&str]; 34] = [
         &["demo", "--approve", "--port", "7080"],
         &["up", "--port", "7080", "--handler-port", "9000", "--script-root", "app"],
         &["down"],
@@ -51,6 +51,13 @@ fn every_command_that_is_promised_is_there() {
         &["runs", "--project", "p", "--limit", "3"],
         &["show", "latest"],
         &["watch", "p/7"],
+        &["watch", "p/7", "--through"],
+        &["watch"],
+        &["watch", "p", "watch.json"],
+        &["watch", "p", "-"],
+        &["watch", "p", "--remove"],
+        &["events", "--limit", "3"],
+        &["events", "show", "r1", "--json"],
         &["why", "7"],
         &["logs", "7", "train", "--follow"],
         &["start", "p"],
@@ -79,8 +86,13 @@ fn every_command_that_is_promised_is_there() {
 
 #[test]
 fn what_cannot_be_meant_is_refused() {
-    let lines: [&[&str]; 6] = [
+    let lines: [&[&str]; 11] = [
         &[],
+        &["watch", "--remove"],
+        &["watch", "--through"],
+        &["watch", "p", "watch.json", "--remove"],
+        &["watch", "p", "watch.json", "--through"],
+        &["events", "--limit", "0"],
         &["start", "p", "--commit", "c", "--model", "m:3"],
         &["start", "p", "--model", "m"],
         &["push", ".", "--base", "main"],

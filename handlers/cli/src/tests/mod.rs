@@ -2,6 +2,7 @@
 
 mod approvals;
 mod demo;
+mod events;
 mod help;
 mod host;
 mod lists;

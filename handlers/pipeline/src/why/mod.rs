@@ -94,8 +94,7 @@ fn closing(run: &Run, outcome: Outcome) -> String {
 fn evidence(run: &Run) -> Vec<String> {
     let mut sentences = Vec::new();
     if let Some(model) = &run.facts.model {
-        let serves =
-            run.manifest.production().map(|name| format!("{model} serves in {name}."));
+        let serves = run.manifest.production().map(|name| format!("{model} serves in {name}."));
         sentences.extend(serves);
     }
     let evaluation = run.facts.evaluation.iter().flat_map(|evaluation| &evaluation.because);

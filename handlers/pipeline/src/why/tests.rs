@@ -26,6 +26,15 @@ fn a_run_that_waits_for_people_says_for_whom_how_long_and_what_they_do() {
 }
 
 #[test]
+fn a_retraining_says_why_before_what() {
+    let trigger = Trigger::Retraining { why: "drift of 0.42 in patients".into() };
+    let why = explain(&run_for(trigger, manifest()));
+    let wanted =
+        "Run 7 of diabetes was started by anna (retraining: drift of 0.42 in patients, commit aaaaaaaa on main).";
+    assert_eq!(why[0], wanted);
+}
+
+#[test]
 fn a_run_that_waits_for_a_job_needs_nothing() {
     let why = explain(&Delivery::at("train").run);
     assert_eq!(why[1], "It is at train and waits for job train-diabetes-7, since 0 s.");

@@ -8,6 +8,7 @@
 //!
 //! Nothing slow happens here, for a sender waits ten seconds at most: runs are started by the function `start`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use events::{Code, Envelope, Notice, Reading};
@@ -75,6 +76,7 @@ impl Runner {
         let list = WatchList::load(&self.ports).await?;
         let mut received = Received::default();
         let watched = list.watched();
+        let mut parts: BTreeMap<String, usize> = BTreeMap::new();
         for reading in arrival.readings {
             // Twice in one batch.
             if matches!(reading, Reading::Ignored { code: Code::EventDuplicate, .. }) {
@@ -83,8 +85,21 @@ impl Runner {
             }
             // What it says is what came, whoever watches it by now.
             let says = record::says(&reading);
+            // One event may come to several readings: a push of two branches of which one cannot be read.
+            let mut name = record::name_of(&reading);
+            let part = parts.entry(name.clone()).or_default();
+            *part += 1;
+            if *part > 1 {
+                name = format!("{name}#{part}");
+            }
             for reading in watched.sift(vec![reading]) {
-                let news = News { door: arrival.door, verified: arrival.verified, body: arrival.body, says: &says };
+                let news = News {
+                    door: arrival.door,
+                    verified: arrival.verified,
+                    body: arrival.body,
+                    name: &name,
+                    says: &says,
+                };
                 received.count(self.take_in(&list, news, reading).await?);
             }
         }
@@ -92,8 +107,8 @@ impl Runner {
     }
 
     async fn take_in(&self, list: &WatchList, news: News<'_>, reading: Reading) -> Result<Came> {
-        let News { door, verified, body, says } = news;
-        let name = keys::event_name(&record::name_of(&reading));
+        let News { door, verified, body, name, says } = news;
+        let name = keys::event_name(name);
         let known: Option<record::Known> = match self.ports.store.get(&name).await? {
             Some(document) => Some(parse(&name, &document.body)?),
             None => None,
@@ -123,8 +138,9 @@ impl Runner {
             _ => None,
         };
         let came = Came::of(&reading, &did);
-        let record = EventRecord { id, at, door: door.to_owned(), verified, reading, body: kept, did };
-        match self.keep(&name, says.clone(), &record, parcels).await {
+        let door = door.to_owned();
+        let record = EventRecord { id, at, door, verified, known_as: name, reading, body: kept, did };
+        match self.keep(says.clone(), &record, parcels).await {
             // Two deliveries of one event at the same moment.
             Err(PortError::Conflict { .. }) => {
                 if !self.ports.ledger.is_atomic() {
@@ -138,13 +154,13 @@ impl Runner {
 
     /// Keeps the record, and sends what follows. Where the two are not one, what is sent goes first: a crash in between
     /// lets the event come again, and what it sends again is dropped or finds that it is done.
-    async fn keep(&self, name: &str, says: Digest, record: &EventRecord, parcels: Vec<Parcel>) -> Result<()> {
+    async fn keep(&self, says: Digest, record: &EventRecord, parcels: Vec<Parcel>) -> Result<()> {
         let known = record::Known { event: record.id.clone(), says };
         let known = serde_json::to_vec(&known).expect("a name is plain data");
         let body = serde_json::to_vec(record).expect("a record is plain data");
         let writes = vec![
             Write { key: record.key(), body: Some(body), expect: Expect::Anything },
-            Write { key: name.to_owned(), body: Some(known), expect: Expect::Absent },
+            Write { key: record.known_as.clone(), body: Some(known), expect: Expect::Absent },
         ];
         let mut parcels = parcels;
         if !self.ports.ledger.is_atomic() {
@@ -285,6 +301,8 @@ struct News<'a> {
     door: &'a str,
     verified: Verified,
     body: &'a [u8],
+    /// The sender's name for it.
+    name: &'a str,
     /// Of what it says.
     says: &'a Digest,
 }

@@ -41,6 +41,8 @@ pub struct EventRecord {
     pub door: String,
     /// How it is known who sent it.
     pub verified: Verified,
+    /// Where it stands that its sender's name for it is known, which is forgotten together with it.
+    pub known_as: String,
     /// What it says.
     pub reading: Reading,
     /// The whole body, among the artifacts; only of what could not be read.
@@ -155,7 +157,7 @@ pub(crate) async fn forget(ports: &Ports) -> Result<usize> {
     for key in &keys {
         let Some(document) = ports.store.get(key).await? else { continue };
         let record: EventRecord = parse(key, &document.body)?;
-        ports.store.delete(&keys::event_name(&name_of(&record.reading))).await?;
+        ports.store.delete(&record.known_as).await?;
         ports.store.delete(key).await?;
     }
     Ok(keys.len())

@@ -1,6 +1,8 @@
 //! Events on the real runner, over ports in memory.
 
 use events::{Limits, azure_devops, event_grid};
+use pipeline::effect::Registration;
+use pipeline::release::Lineage;
 use pipeline::run::{Outcome, Trigger};
 
 use super::*;
@@ -53,6 +55,27 @@ async fn the_same_name_for_something_else_is_kept_for_a_person() {
     let Reading::Quarantined { code: Code::EventIdConflict, .. } = newest.reading else { panic!("{newest:?}") };
     let body = world.machine.ports().artifacts.get(&newest.body.unwrap()).await.unwrap();
     assert_eq!(body, forged.as_bytes(), "the body is there to be looked at");
+}
+
+#[tokio::test]
+async fn the_parts_of_one_event_are_kept_each_for_its_own_reason() {
+    let body = include_str!("../../../events/hostile/42-zero-and-odd-object-ids.json");
+    for world in [World::new(true).await, World::new(false).await] {
+        let received = world.push(body).await.unwrap();
+        assert_eq!(received, Received { acted: 1, ignored: 1, quarantined: 1, repeated: 0 });
+        assert_eq!(world.push(body).await.unwrap(), Received { repeated: 3, ..Received::default() });
+        let events = world.events().await;
+        let code = |event: &EventRecord| match &event.reading {
+            Reading::Read(_) => None,
+            Reading::Ignored { code, .. } | Reading::Quarantined { code, .. } => Some(*code),
+        };
+        let mut codes: Vec<_> = events.iter().map(code).collect();
+        codes.sort();
+        assert_eq!(codes, [None, Some(Code::RefObjectId), Some(Code::RefNoChange)]);
+        world.machine.clock.advance_secs(40 * 24 * 3600);
+        assert_eq!(forget(&world.machine.ports()).await.unwrap(), 3);
+        assert_eq!(world.machine.ports().store.list("event-names/", None, 10).await.unwrap(), Vec::<String>::new());
+    }
 }
 
 #[tokio::test]
@@ -151,6 +174,54 @@ async fn the_end_of_a_job_that_is_told_early_late_or_twice_changes_nothing_but_t
     assert_eq!(late, Received { ignored: 1, ..Received::default() });
     world.deliver().await;
     assert!(world.runs().await[0].ended.is_none(), "the job is asked, and it still runs");
+}
+
+#[tokio::test]
+async fn what_a_repository_leaves_out_is_no_run_when_an_event_asks_for_it() {
+    let world = World::new(true).await;
+    world.push(PUSH).await.unwrap();
+    world.deliver().await;
+    let main = "main".parse().unwrap();
+    let without_docs = "version: 1\nproject: diabetes\ntriggers: { models: false, paths: { exclude: ['docs/**'] } }\n";
+    let manifest = ("trainyard.yml", without_docs.to_owned());
+    world.machine.source.commit(&project(), &main, vec![manifest.clone(), ("a.py", "1".to_owned())]);
+    world
+        .push(&PUSH.replace("bf10523b-76b3-5e08-b40b-60c626e39e17", "bf10523b-76b3-5e08-b40b-60c626e39e18"))
+        .await
+        .unwrap();
+    world.deliver().await;
+    assert_eq!(world.runs().await.len(), 2);
+
+    let readme = ("docs/how.md", "# How".to_owned());
+    world.machine.source.commit(&project(), &main, vec![manifest, ("a.py", "1".to_owned()), readme]);
+    world
+        .push(&PUSH.replace("bf10523b-76b3-5e08-b40b-60c626e39e17", "bf10523b-76b3-5e08-b40b-60c626e39e19"))
+        .await
+        .unwrap();
+    world.deliver().await;
+    assert_eq!(world.runs().await.len(), 2, "not even a skipped one");
+    let Did::Asked { came_to: Some(CameTo::Nothing { why }), .. } = &world.events().await[0].did[0] else { panic!() };
+    assert!(why.contains("docs/how.md"), "{why}");
+
+    let registration = Registration {
+        name: "diabetes_regression_model".parse().unwrap(),
+        digest: Digest::of(b"a model"),
+        lineage: Lineage {
+            run: RunId::newest(Timestamp::UNIX_EPOCH, "m"),
+            number: 0,
+            commit: None,
+            job: None,
+            data: None,
+            by: "ana".to_owned(),
+        },
+        metrics: BTreeMap::new(),
+        tags: BTreeMap::new(),
+    };
+    world.machine.ports().models.register(&registration).await.unwrap();
+    world.grid(&MODEL.replace(":20", ":1").replace("\"20\"", "\"1\"")).await.unwrap();
+    world.deliver().await;
+    let Did::Asked { came_to: Some(CameTo::Nothing { why }), .. } = &world.events().await[0].did[0] else { panic!() };
+    assert!(why.contains("triggers.models"), "{why}");
 }
 
 #[tokio::test]

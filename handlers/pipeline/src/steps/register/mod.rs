@@ -32,9 +32,8 @@ pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<De
             Some(again)
         }
         (Progress::Waiting(_), Event::ModelRegistered { model }) => {
-            let decision = Decision::succeed()
-                .because(format!("registered as {model}"))
-                .learn(Fact::Registered(model.clone()));
+            let decision =
+                Decision::succeed().because(format!("registered as {model}")).learn(Fact::Registered(model.clone()));
             let is_worse = cx.run.facts.evaluation.as_ref().is_some_and(|evaluation| !evaluation.passed);
             Some(if is_worse {
                 let because = "it is not better than the champion and goes no further (`evaluate.on_worse: register`)";
