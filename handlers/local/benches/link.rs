@@ -3,7 +3,6 @@
 //! Host and handler are two runtimes of two threads each, as they are two processes; the backends are in memory, so
 //! that the link is what is measured.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use divan::Bencher;

@@ -60,6 +60,7 @@ async fn write(folder: &File) {
         wish: Wish::Push { branch: "main".parse().unwrap(), commit: None },
         by: "ann".into(),
         cause: None,
+        only_if_wanted: false,
     };
     runner.start(&start).await.unwrap();
     while day.deliver_one(&runner).await {}

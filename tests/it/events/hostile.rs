@@ -147,7 +147,6 @@ fn lives_on(machine: &Machine, handler: u32) {
     assert_eq!(machine.handler_process(), handler, "the handler was started again");
     for (name, process) in [("handler", handler), ("host", machine.host_process().unwrap())] {
         let most = peak(process);
-        eprintln!("PEAK {name} {most}");
         assert!(most < MEMORY, "the {name} took {most} kB");
     }
     assert_eq!(machine.json(&["dead-letters"]), json!({"dead_letters": []}));
