@@ -108,6 +108,8 @@ pub enum Wish {
         commit: CommitId,
         /// What people call the build.
         build: String,
+        /// Its number in the organisation: test results are published there.
+        id: u64,
     },
     /// The model is to be trained again, although nobody changed the code.
     Retrain {
@@ -391,7 +393,7 @@ impl Runner {
                 }
                 Ok(draft(Trigger::Tag { tag: tag.clone() }, manifest, None, Some(commit)))
             }
-            Wish::Build { branch, build, .. } => {
+            Wish::Build { branch, build, id, .. } => {
                 let commit = resolved.ok_or_else(|| refuse("the build names no commit"))?;
                 let mut draft = self.draft_push(start, branch, commit).await?;
                 if draft.manifest.train.get().is_none() {
@@ -400,6 +402,7 @@ impl Runner {
                 if draft.trigger == Trigger::Push {
                     draft.trigger = Trigger::Build { build: build.clone() };
                 }
+                draft.facts.build = Some(*id);
                 Ok(draft)
             }
             Wish::Retrain { reason, why } => {

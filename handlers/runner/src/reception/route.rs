@@ -182,7 +182,7 @@ fn build_completed(build: &Build, list: &WatchList) -> Vec<Route> {
             return Route::Nothing(format!("build {named} is of no branch"));
         };
         let cause = Some(format!("build/{}", build.id));
-        let wish = Wish::Build { branch, commit, build: named.clone() };
+        let wish = Wish::Build { branch, commit, build: named.clone(), id: build.id };
         let by = build.requested_for.clone();
         Route::Start { project: project.clone(), wish, cause, by, gathers: false }
     };

@@ -46,7 +46,8 @@ fn where_a_pipeline_s_build_stands_for_the_check_its_good_end_starts_and_the_pus
 
     let good = devops(sample!("azure_devops/fixtures/build.complete.succeeded.json"));
     let started = route(&good, &by_build);
-    let [Route::Start { wish: Wish::Build { branch, commit, build }, cause, .. }] = started.as_slice() else {
+    let [Route::Start { wish: Wish::Build { branch, commit, build, id: 88121 }, cause, .. }] = started.as_slice()
+    else {
         panic!("{started:?}")
     };
     assert_eq!((branch.as_str(), build.as_str()), ("main", "20260317.3"));
