@@ -1,20 +1,17 @@
 //! GitHub's web hooks. GitHub waits ten seconds, and never sends a delivery again by itself.
 
-use azure_functions::{Invocation, Outcome, StatusCode};
+use azure_functions::{Invocation, Outcome};
 use events::{Limits, github};
 use runner::reception::Verified;
 
-use super::{App, is_compressed, refuse, take_request, turn_away};
+use super::{App, open, take_request, turn_away};
 
 /// Takes in one delivery.
 pub async fn handle(app: App, invocation: Invocation) -> Outcome {
-    let request = match invocation.http_request() {
+    let request = match open(&invocation) {
         Ok(request) => request,
-        Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+        Err(refusal) => return refusal,
     };
-    if is_compressed(&request) {
-        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "compressed bodies are not taken");
-    }
     let body = request.body();
     let signature = request.header("X-Hub-Signature-256");
     // Over the bytes as they came, before anything reads them.

@@ -1,20 +1,17 @@
 //! Web hooks of an MLflow model registry.
 
-use azure_functions::{Invocation, Outcome, StatusCode};
+use azure_functions::{Invocation, Outcome};
 use events::{Limits, mlflow};
 use runner::reception::Verified;
 
-use super::{App, is_compressed, refuse, take_request, turn_away};
+use super::{App, open, take_request, turn_away};
 
 /// Takes in one delivery.
 pub async fn handle(app: App, invocation: Invocation) -> Outcome {
-    let request = match invocation.http_request() {
+    let request = match open(&invocation) {
         Ok(request) => request,
-        Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+        Err(refusal) => return refusal,
     };
-    if is_compressed(&request) {
-        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "compressed bodies are not taken");
-    }
     let body = request.body();
     let header = |name: &str| request.header(name).map(|value| value.into_owned());
     let (signature, delivery) = (header("X-MLflow-Signature"), header("X-MLflow-Delivery-Id"));

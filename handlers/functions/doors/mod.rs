@@ -4,7 +4,7 @@
 //! Content that makes no sense is answered with success, and kept for a person: the sender can do nothing better with an
 //! error than to stop sending. Only trouble of our own is answered with a failure.
 
-use azure_functions::{HttpResponse, Outcome, StatusCode};
+use azure_functions::{HttpRequest, HttpResponse, Invocation, Outcome, StatusCode};
 use events::Reading;
 use runner::reception::{Arrival, Verified};
 use serde_json::json;
@@ -97,7 +97,13 @@ fn refuse(status: StatusCode, reason: &str) -> Outcome {
     Outcome::respond(HttpResponse::json(status, json!({"error": reason})))
 }
 
-/// Whether a body is compressed. Nothing is inflated here: ten kilobytes can be ten gigabytes.
-fn is_compressed(request: &azure_functions::HttpRequest<'_>) -> bool {
-    request.header("Content-Encoding").is_some_and(|it| !it.is_empty() && !it.eq_ignore_ascii_case("identity"))
+/// The request that came by HTTP; the answer, if it cannot be read at all.
+fn open(invocation: &Invocation) -> Result<HttpRequest<'_>, Outcome> {
+    let request = invocation.http_request().map_err(|error| refuse(StatusCode::BAD_REQUEST, &error.to_string()))?;
+    // Nothing is inflated here: ten kilobytes can be ten gigabytes.
+    let encoding = request.header("Content-Encoding").unwrap_or_default();
+    if encoding.is_empty() || encoding.eq_ignore_ascii_case("identity") {
+        return Ok(request);
+    }
+    Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "compressed bodies are not taken"))
 }
