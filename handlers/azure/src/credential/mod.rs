@@ -34,7 +34,8 @@ pub trait Credential: fmt::Debug + Send + Sync {
 /// What opens a service for a while.
 #[derive(Clone)]
 pub struct Token {
-    header: HeaderValue,
+    /// None: the address itself opens the service.
+    header: Option<HeaderValue>,
     expires_at: Option<Timestamp>,
 }
 
@@ -65,16 +66,16 @@ impl Token {
             )
         })?;
         header.set_sensitive(true);
-        Ok(Self { header, expires_at })
+        Ok(Self { header: Some(header), expires_at })
     }
 
-    /// `Bearer` or `Basic`, for records.
+    /// `Bearer`, `Basic` or nothing, for records.
     pub(crate) fn scheme(&self) -> &str {
-        let text = self.header.to_str().unwrap_or_default();
+        let text = self.header.as_ref().and_then(|header| header.to_str().ok()).unwrap_or_default();
         text.split(' ').next().unwrap_or_default()
     }
 
-    pub(crate) fn header(&self) -> HeaderValue {
+    pub(crate) fn header(&self) -> Option<HeaderValue> {
         self.header.clone()
     }
 
@@ -92,6 +93,21 @@ impl Token {
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Token").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// Nobody in particular: the address itself opens the service (a shared access signature), or it asks nobody.
+#[derive(Debug, Clone, Copy)]
+pub struct Anybody;
+
+#[async_trait]
+impl Credential for Anybody {
+    async fn token(&self) -> Result<Token> {
+        Ok(Token { header: None, expires_at: None })
+    }
+
+    fn identity(&self) -> String {
+        "whoever has the address".into()
     }
 }
 

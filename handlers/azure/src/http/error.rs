@@ -22,10 +22,25 @@ const WORDS_MAX: usize = 300;
 pub(crate) struct Right {
     /// `set a status on a pull request`.
     pub action: &'static str,
-    /// What a token needs: `vso.code_status`.
+    /// What a token needs: `vso.code_status`. Empty where a role is all there is.
     pub scope: &'static str,
     /// What an identity needs: `Contribute to pull requests`.
     pub role: &'static str,
+}
+
+impl Right {
+    /// One that a role gives: `AcrPush on the registry`.
+    pub const fn role(action: &'static str, role: &'static str) -> Self {
+        Self { action, scope: "", role }
+    }
+
+    /// What somebody has to be given.
+    fn needed(&self) -> String {
+        match self.scope {
+            "" => format!("It needs the role {}", self.role),
+            scope => format!("A token needs the scope {scope}, an identity the right {}", self.role),
+        }
+    }
 }
 
 /// Why a call did not do what it should.
@@ -34,6 +49,10 @@ pub(crate) struct CallError {
     pub kind: Kind,
     /// When the service wants to be asked again.
     pub until: Option<Timestamp>,
+    /// HTTP status; 0 where there was no answer.
+    pub status: u16,
+    /// The service's own word for it: `DeploymentActive`, `BlobAlreadyExists`. Empty where it has none.
+    pub code: String,
     service: &'static str,
     reason: String,
 }
@@ -53,16 +72,20 @@ pub(crate) enum Kind {
 
 impl CallError {
     pub fn unavailable(service: &'static str, reason: String) -> Self {
-        Self { kind: Kind::Unavailable, until: None, service, reason }
+        Self::without_answer(Kind::Unavailable, service, reason)
     }
 
     pub fn refused(service: &'static str, reason: String) -> Self {
-        Self { kind: Kind::Refused, until: None, service, reason }
+        Self::without_answer(Kind::Refused, service, reason)
     }
 
     pub fn of_port(service: &'static str, error: PortError) -> Self {
         let kind = if matches!(error, PortError::Permanent { .. }) { Kind::Refused } else { Kind::Unavailable };
-        Self { kind, until: None, service, reason: error.to_string() }
+        Self::without_answer(kind, service, error.to_string())
+    }
+
+    fn without_answer(kind: Kind, service: &'static str, reason: String) -> Self {
+        Self { kind, until: None, status: 0, code: String::new(), service, reason }
     }
 
     /// From an answer that is not the one that was wanted.
@@ -76,7 +99,7 @@ impl CallError {
         now: Timestamp,
     ) -> Self {
         let right = call.right;
-        let (code, said) = (status.as_u16(), words(body));
+        let (code, said, word) = (status.as_u16(), words(body), own_code(headers, body));
         let failed = format!("could not {}: {code}{said}", right.action);
         let is_limited = code == 429 || code == 503 || (code == 403 && is_rate_limit(headers, &said));
         let (kind, reason) = match code {
@@ -84,21 +107,22 @@ impl CallError {
                 let wait = wait(headers, now).unwrap_or(WAIT).min(WAIT_MAX);
                 let until = now + wait;
                 let reason = format!("{failed}; asked to wait {} s, until {until}", wait.as_secs());
-                return Self { kind: Kind::Unavailable, until: Some(until), service, reason };
+                return Self { kind: Kind::Unavailable, until: Some(until), status: code, code: word, service, reason };
             }
             401 | 200..=399 => {
                 let reason = format!(
                     "could not {}: {identity} is not authenticated ({code}{said}). Its token may have expired, or it \
-                     was never added; a token needs the scope {}, an identity the right {}",
-                    right.action, right.scope, right.role
+                     was never added. {}",
+                    right.action,
+                    right.needed()
                 );
                 (Kind::NotKnown, reason)
             }
             403 => {
                 let reason = format!(
-                    "{identity} may not {} ({code}{said}). A token needs the scope {}, an identity the right {}: grant \
-                     it, then try the run again",
-                    right.action, right.scope, right.role
+                    "{identity} may not {} ({code}{said}). {}: grant it, then try the run again",
+                    right.action,
+                    right.needed()
                 );
                 (Kind::Refused, reason)
             }
@@ -108,7 +132,7 @@ impl CallError {
             408 | 409 | 500.. => (Kind::Unavailable, failed),
             _ => (Kind::Refused, failed),
         };
-        Self { kind, until: None, service, reason }
+        Self { kind, until: None, status: code, code: word, service, reason }
     }
 
     /// The port's error, where something gone is one: what was asked for cannot be answered.
@@ -158,10 +182,47 @@ fn wait(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
     Timestamp::from_second(reset).ok().map(until)
 }
 
-/// What the service says itself, in a few words.
+/// What the service says itself, in a few words: of nested errors the deepest, which tells what really happened.
 fn words(body: &[u8]) -> String {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
-    let Some(message) = answer["message"].as_str() else { return String::new() };
+    let message = match own_error(&answer) {
+        Some(error) => error["message"].as_str().map(str::to_owned),
+        None => between(body, "<Message>", "</Message>"),
+    };
+    let Some(message) = message else { return String::new() };
     let clean = message.chars().map(|c| if c.is_control() { ' ' } else { c });
     format!(", {}", clean.take(WORDS_MAX).collect::<String>())
+}
+
+/// The service's own word for what is wrong.
+fn own_code(headers: &HeaderMap, body: &[u8]) -> String {
+    if let Some(code) = headers.get("x-ms-error-code").and_then(|code| code.to_str().ok()) {
+        return code.to_owned();
+    }
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let code = match own_error(&answer) {
+        // The outermost names the kind of trouble, also where details differ.
+        Some(_) if answer["error"]["code"].is_string() => answer["error"]["code"].as_str(),
+        Some(error) => ["code", "error_code", "reason", "typeKey"].iter().find_map(|name| error[*name].as_str()),
+        None => None,
+    };
+    code.map(str::to_owned).or_else(|| between(body, "<Code>", "</Code>")).unwrap_or_default()
+}
+
+/// The innermost error of an answer: `{"error": {.., "details": [..]}}` of Azure Resource Manager, `{"errors": [..]}` of a
+/// registry, or the answer itself.
+fn own_error(answer: &Value) -> Option<&Value> {
+    let mut error =
+        [&answer["error"], &answer["errors"][0], answer].into_iter().find(|it| it["message"].is_string())?;
+    while let Some(deeper) = error["details"].get(0).filter(|it| it["message"].is_string()) {
+        error = deeper;
+    }
+    Some(error)
+}
+
+/// Text of XML, as far as errors have any.
+fn between(body: &[u8], open: &str, close: &str) -> Option<String> {
+    let text = std::str::from_utf8(body).ok()?;
+    let (_, rest) = text.split_once(open)?;
+    Some(rest.split_once(close)?.0.to_owned())
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
 use runner::ports::{Clock, Result};
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -14,12 +14,16 @@ use serde_json::Value;
 use crate::credential::{Credential, Token};
 
 mod error;
+mod operation;
+mod patience;
 mod record;
 #[cfg(test)]
 mod tests;
 mod transport;
 
 pub(crate) use error::{CallError, Kind, Right, quietly};
+pub(crate) use operation::Progress;
+pub(crate) use patience::Patience;
 pub(crate) use transport::{TIMEOUT_SECS, Transport, address, bounded, join};
 
 use record::Recorder;
@@ -35,6 +39,7 @@ pub(crate) struct Client {
     token: tokio::sync::Mutex<Option<Token>>,
     /// The service has asked to be left alone until then.
     not_before: Mutex<Option<Timestamp>>,
+    patience: Patience,
     recorder: Option<Recorder>,
     clock: Arc<dyn Clock>,
 }
@@ -44,26 +49,57 @@ pub(crate) struct Client {
 pub(crate) struct Call<'a> {
     pub method: Method,
     pub url: Url,
-    pub body: Option<Value>,
+    pub body: Body,
+    headers: HeaderMap,
+    /// A second one would do it twice.
+    is_once: bool,
     /// What it takes, for the person who has to grant it.
     pub right: &'a Right,
+}
+
+/// What a call carries.
+#[derive(Debug)]
+pub(crate) enum Body {
+    Nothing,
+    Json(Value),
+    /// JSON by another name: `application/apply-patch+yaml`.
+    JsonAs(&'static str, Value),
+    Form(Vec<(&'static str, String)>),
+    Bytes(&'static str, Vec<u8>),
 }
 
 /// What a service answered, when it did what it was asked.
 #[derive(Debug)]
 pub(crate) struct Answer {
     service: &'static str,
+    pub status: StatusCode,
     pub headers: HeaderMap,
-    body: Vec<u8>,
+    pub body: Vec<u8>,
 }
 
 impl<'a> Call<'a> {
+    pub fn new(method: Method, url: Url, body: Body, right: &'a Right) -> Self {
+        Self { method, url, body, headers: HeaderMap::new(), is_once: false, right }
+    }
+
     pub fn get(url: Url, right: &'a Right) -> Self {
-        Self { method: Method::GET, url, body: None, right }
+        Self::new(Method::GET, url, Body::Nothing, right)
     }
 
     pub fn send(method: Method, url: Url, body: Value, right: &'a Right) -> Self {
-        Self { method, url, body: Some(body), right }
+        Self::new(method, url, Body::Json(body), right)
+    }
+
+    /// With a header of its own.
+    pub fn with(mut self, name: &'static str, value: HeaderValue) -> Self {
+        self.headers.insert(HeaderName::from_static(name), value);
+        self
+    }
+
+    /// Not tried again here: the service has no name to know it by.
+    pub fn once(mut self) -> Self {
+        self.is_once = true;
+        self
     }
 }
 
@@ -76,17 +112,39 @@ impl Client {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (token, not_before) = Default::default();
-        Self { service, transport, headers, credential, token, not_before, recorder: Recorder::from_env(), clock }
+        let (patience, recorder) = (Patience::NONE, Recorder::from_env());
+        Self { service, transport, headers, credential, token, not_before, patience, recorder, clock }
     }
 
-    /// Calls, with one more try when a token has become worthless before its time.
+    /// Tries again by itself what may work a moment later.
+    pub fn with_patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Calls. What may work a moment later is tried again as far as patience goes, and with a new token once when the
+    /// old one has become worthless before its time.
     pub async fn call(&self, call: Call<'_>) -> Result<Answer, CallError> {
-        self.is_welcome(&call)?;
+        let mut tried = 0;
+        loop {
+            match self.try_with_token(&call).await {
+                Err(error) if !call.is_once => match self.patience.pause(tried, &error, self.clock.now()) {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => return Err(error),
+                },
+                other => return other,
+            }
+            tried += 1;
+        }
+    }
+
+    async fn try_with_token(&self, call: &Call<'_>) -> Result<Answer, CallError> {
+        self.is_welcome(call)?;
         let (token, is_new) = self.token(None).await?;
-        match self.try_once(&call, &token).await {
+        match self.try_once(call, &token).await {
             Err(error) if error.kind == Kind::NotKnown && token.is_renewed() && !is_new => {
                 let (token, _) = self.token(Some(&token)).await?;
-                self.try_once(&call, &token).await
+                self.try_once(call, &token).await
             }
             other => other,
         }
@@ -99,20 +157,28 @@ impl Client {
 
     async fn try_once(&self, call: &Call<'_>, token: &Token) -> Result<Answer, CallError> {
         let client = self.transport.client().map_err(|error| CallError::of_port(self.service, error))?;
-        let mut request = client.request(call.method.clone(), call.url.clone()).headers(self.headers.clone());
-        request = request.header(AUTHORIZATION, token.header());
-        if let Some(body) = &call.body {
-            request = request.json(body);
+        let mut headers = self.headers.clone();
+        headers.extend(call.headers.clone());
+        let mut request = client.request(call.method.clone(), call.url.clone()).headers(headers.clone());
+        if let Some(token) = token.header() {
+            request = request.header(AUTHORIZATION, token);
         }
+        request = match &call.body {
+            Body::Nothing => request,
+            Body::Json(body) => request.json(body),
+            Body::JsonAs(name, body) => request.header(CONTENT_TYPE, *name).body(body.to_string()),
+            Body::Form(fields) => request.form(fields),
+            Body::Bytes(name, bytes) => request.header(CONTENT_TYPE, *name).body(bytes.clone()),
+        };
         let unreachable = |error: reqwest::Error| {
             let reason = format!("could not {}: {}", call.right.action, causes(&error.without_url()));
             CallError::unavailable(self.service, reason)
         };
         let response = request.send().await.map_err(unreachable)?;
-        let (status, headers) = (response.status(), response.headers().clone());
+        let (status, sent, headers) = (response.status(), headers, response.headers().clone());
         let body = bounded(response).await;
         if let (Some(recorder), Ok(body)) = (&self.recorder, &body) {
-            recorder.record(call, (&self.headers, token.scheme()), status, &headers, body);
+            recorder.record(call, (&sent, token.scheme()), status, &headers, body);
         }
         let body = body.map_err(|cut| {
             let reason = format!("could not {}: {cut}", call.right.action);
@@ -124,9 +190,9 @@ impl Client {
         // A page for people instead of an answer is how Azure DevOps asks to sign in.
         let is_page = is_html(&headers) || status == StatusCode::NON_AUTHORITATIVE_INFORMATION;
         if status.is_success() && !is_page {
-            let answer = Answer { service: self.service, headers, body };
+            let answer = Answer { service: self.service, status, headers, body };
             // Something between us and the service may answer for it, and then nothing is done.
-            if !answer.body.is_empty() {
+            if !answer.body.is_empty() && answer.is_json() {
                 answer.json::<IgnoredAny>()?;
             }
             return Ok(answer);
@@ -181,6 +247,11 @@ impl Answer {
 
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether the service says so, or nothing about it.
+    fn is_json(&self) -> bool {
+        self.header("content-type").is_none_or(|kind| kind.to_ascii_lowercase().contains("json"))
     }
 }
 

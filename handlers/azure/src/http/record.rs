@@ -7,21 +7,27 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 
-use reqwest::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::{StatusCode, Url};
 use serde_json::{Map, Value, json};
 use tracing::warn;
 
-use super::Call;
+use super::{Body, Call};
 
 /// The variable that names the file.
 const VARIABLE: &str = "AZURE_EXCHANGES";
 /// What stands where a secret was.
 const MASK: &str = "***";
 /// Headers of answers that say something about the exchange.
-const TOLD: [&str; 5] = ["content-type", "location", "retry-after", "x-ms-continuationtoken", "link"];
+const TOLD: [&str; 7] =
+    ["azure-asyncoperation", "content-type", "etag", "link", "location", "retry-after", "x-ms-continuationtoken"];
 /// Members of bodies that are nobody's to read.
-const SECRET: [&str; 6] = ["token", "access_token", "password", "secret", "connectionString", "privateKey"];
+const SECRET: [&str; 8] =
+    ["token", "access_token", "refresh_token", "password", "secret", "secureValue", "connectionString", "privateKey"];
+/// Fields of forms and parameters of addresses likewise.
+const SECRET_FIELDS: [&str; 5] = ["access_token", "refresh_token", "client_secret", "client_assertion", "sig"];
 
 /// Appends exchanges to a file.
 pub(super) struct Recorder {
@@ -55,9 +61,25 @@ impl Recorder {
         body: &[u8],
     ) {
         let mut headers = object(sent.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or(MASK))));
-        headers.insert(AUTHORIZATION.as_str().into(), format!("{scheme} {MASK}").into());
-        if call.body.is_some() {
-            headers.insert("content-type".into(), "application/json".into());
+        if !scheme.is_empty() {
+            headers.insert(AUTHORIZATION.as_str().into(), format!("{scheme} {MASK}").into());
+        }
+        let (content_type, sent_body) = match &call.body {
+            Body::Nothing => (None, Value::Null),
+            Body::Json(body) => (Some("application/json"), masked(body.clone())),
+            Body::JsonAs(name, body) => (Some(*name), masked(body.clone())),
+            Body::Form(fields) => {
+                let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, of_field(name, value))).collect();
+                let form = Url::parse_with_params("form:", fields).expect("a constant address");
+                (Some("application/x-www-form-urlencoded"), form.query().unwrap_or_default().into())
+            }
+            Body::Bytes(name, bytes) => {
+                let text = std::str::from_utf8(bytes).map(Value::from);
+                (Some(*name), text.unwrap_or_else(|_| json!({"$base64": BASE64.encode(bytes)})))
+            }
+        };
+        if let Some(content_type) = content_type {
+            headers.insert("content-type".into(), content_type.into());
         }
         let told = told.iter().filter(|(name, _)| TOLD.contains(&name.as_str()));
         let answer: Value = serde_json::from_slice(body).unwrap_or_else(|_| match body {
@@ -67,9 +89,9 @@ impl Recorder {
         let line = json!({
             "name": call.right.action,
             "method": call.method.as_str(),
-            "url": call.url.as_str(),
+            "url": without_secrets(&call.url).as_str(),
             "headers": headers,
-            "body": call.body.clone().map(masked),
+            "body": sent_body,
             "status": status.as_u16(),
             "response": {
                 "headers": object(told.map(|(name, value)| (name.as_str(), value.to_str().unwrap_or(MASK)))),
@@ -83,6 +105,20 @@ impl Recorder {
             warn!("An exchange is not recorded: {error}");
         }
     }
+}
+
+/// An address without the signature that opens it.
+fn without_secrets(url: &Url) -> Url {
+    let mut clean = url.clone();
+    if url.query().is_some_and(|query| query.contains("sig=")) {
+        let pairs: Vec<_> = url.query_pairs().into_owned().collect();
+        clean.query_pairs_mut().clear().extend_pairs(pairs.iter().map(|(name, value)| (name, of_field(name, value))));
+    }
+    clean
+}
+
+fn of_field<'a>(name: &str, value: &'a str) -> &'a str {
+    if SECRET_FIELDS.contains(&name) { MASK } else { value }
 }
 
 fn object<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> Map<String, Value> {

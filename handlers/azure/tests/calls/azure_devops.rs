@@ -3,7 +3,7 @@
 use runner::ports::{PortError, StatusState};
 use serde_json::{Value, json};
 
-use crate::fake::devops::REPOSITORY_ID;
+use crate::fake::azure_devops::REPOSITORY_ID;
 use crate::support::{Bench, comment, commit, dead_commit, other_commit, policy, project, report, run, status};
 
 #[tokio::test]

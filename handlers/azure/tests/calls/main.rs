@@ -1,11 +1,22 @@
-//! Calls to Azure DevOps and GitHub, against services in this process that answer as their specifications say.
+//! Calls to Azure, Azure DevOps and GitHub, against services in this process that answer as their specifications say.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use fake_azure as fake;
+
 mod azure_devops;
-mod fake;
+mod azure_ml;
+mod blob;
+mod container_instances;
+mod container_registry;
+mod databricks;
 mod faults;
 mod github;
 mod github_app;
+mod key_vault;
+mod kubernetes;
+mod resource_manager;
+mod service_bus;
 mod support;
 mod tokens;
+mod weather;

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Asked, Told};
+use super::{Asked, Told as Answer};
+
+/// Status and JSON.
+type Told = (u16, Value);
 
 pub const REPOSITORY_ID: &str = "5febef5a-833d-4e14-b9c0-14cb638f91e6";
 
@@ -57,7 +60,11 @@ fn gone(key: &str) -> Told {
 }
 
 impl Devops {
-    pub fn answer(&mut self, asked: &Asked<'_>) -> Told {
+    pub fn answer(&mut self, asked: &Asked<'_>) -> Answer {
+        self.tell(asked).into()
+    }
+
+    fn tell(&mut self, asked: &Asked<'_>) -> Told {
         let path: Vec<&str> = asked.path.iter().map(String::as_str).collect();
         let ["contoso", "ML Ops", "_apis", below @ ..] = &path[..] else {
             return gone("ProjectDoesNotExistWithNameException");

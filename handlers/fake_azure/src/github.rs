@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Asked, Told};
+use super::{Asked, Told as Answer};
+
+/// Status and JSON.
+type Told = (u16, Value);
 
 /// What people see.
 #[derive(Debug, Default)]
@@ -20,7 +23,11 @@ fn gone() -> Told {
 }
 
 impl Github {
-    pub fn answer(&mut self, asked: &Asked<'_>) -> Told {
+    pub fn answer(&mut self, asked: &Asked<'_>) -> Answer {
+        self.tell(asked).into()
+    }
+
+    fn tell(&mut self, asked: &Asked<'_>) -> Told {
         let path: Vec<&str> = asked.path.iter().map(String::as_str).collect();
         let ["repos", "contoso", "diabetes", below @ ..] = &path[..] else { return gone() };
         match (asked.method, below) {

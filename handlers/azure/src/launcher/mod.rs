@@ -1,0 +1,1 @@
+//! The program that runs a job's commands on a machine that is not ours.

@@ -1,0 +1,1 @@
+//! Azure Container Registry and its tasks.

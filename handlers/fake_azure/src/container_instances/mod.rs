@@ -1,0 +1,13 @@
+//! Azure Container Instances.
+
+use crate::{Asked, Told};
+
+/// What is there.
+#[derive(Debug, Default)]
+pub struct ContainerInstances {}
+
+impl ContainerInstances {
+    pub fn answer(&mut self, asked: &Asked<'_>) -> Told {
+        Told::error(404, "ResourceNotFound", &format!("{} {}", asked.method, asked.path.join("/")))
+    }
+}

@@ -1,0 +1,13 @@
+//! Azure Databricks.
+
+use crate::{Asked, Told};
+
+/// What is there.
+#[derive(Debug, Default)]
+pub struct Databricks {}
+
+impl Databricks {
+    pub fn answer(&mut self, asked: &Asked<'_>) -> Told {
+        Told::error(404, "ResourceNotFound", &format!("{} {}", asked.method, asked.path.join("/")))
+    }
+}

@@ -1,0 +1,13 @@
+//! Microsoft Entra ID: tokens.
+
+use crate::{Asked, Told};
+
+/// What is there.
+#[derive(Debug, Default)]
+pub struct Login {}
+
+impl Login {
+    pub fn answer(&mut self, asked: &Asked<'_>) -> Told {
+        Told::error(404, "ResourceNotFound", &format!("{} {}", asked.method, asked.path.join("/")))
+    }
+}

@@ -1,0 +1,13 @@
+//! Azure Resource Manager: groups, deployments, permissions.
+
+use crate::{Asked, Told};
+
+/// What is there.
+#[derive(Debug, Default)]
+pub struct ResourceManager {}
+
+impl ResourceManager {
+    pub fn answer(&mut self, asked: &Asked<'_>) -> Told {
+        Told::error(404, "ResourceNotFound", &format!("{} {}", asked.method, asked.path.join("/")))
+    }
+}
