@@ -7,22 +7,24 @@
 use std::{
     any::Any,
     collections::HashMap,
+    convert::Infallible,
     fmt, io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderValue, Method, StatusCode, header::ALLOW},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::net::TcpListener;
+use tower_service::Service;
 use tracing::{Instrument, debug, error, info_span, warn};
 
 use crate::{FunctionName, Invocation, Outcome, outcome::json_response, redact, serve};
@@ -112,7 +114,7 @@ impl Router {
 
     /// Turns the functions into an axum router that answers every path, for use without [`Router::serve`].
     pub fn into_axum(self) -> axum::Router {
-        axum::Router::new().fallback(answer).with_state(Arc::new(self))
+        axum::Router::new().fallback_service(Functions(Arc::new(self)))
     }
 
     /// Answers the host for as long as the process lives.
@@ -121,7 +123,7 @@ impl Router {
     ///
     /// When the listener fails for good.
     pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
-        serve::serve(listener, self.into_axum(), std::future::pending()).await
+        serve::serve(listener, Functions(Arc::new(self)), std::future::pending()).await
     }
 
     /// Answers the host until `stop`, then finishes what is under way.
@@ -137,7 +139,7 @@ impl Router {
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        serve::serve(listener, self.into_axum(), stop).await
+        serve::serve(listener, Functions(Arc::new(self)), stop).await
     }
 
     fn add<F, Fut>(mut self, name: &str, deadline: Option<Duration>, function: F) -> Self
@@ -179,7 +181,26 @@ impl fmt::Debug for Router {
     }
 }
 
-async fn answer(State(router): State<Arc<Router>>, request: Request) -> Response {
+/// The functions as a service. There is one path a function and nothing to match, so nothing stands before it.
+#[derive(Clone)]
+pub(crate) struct Functions(Arc<Router>);
+
+impl Service<Request> for Functions {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let router = self.0.clone();
+        Box::pin(async move { Ok(answer(&router, request).await) })
+    }
+}
+
+async fn answer(router: &Router, request: Request) -> Response {
     let path = request.uri().path();
     if path == "/" {
         // The host asks this 40 times a second until it is answered, and later to see how fast we are.
@@ -201,7 +222,7 @@ async fn answer(State(router): State<Arc<Router>>, request: Request) -> Response
     let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();
     let span = info_span!("invocation", function.name = %entry.name, invocation.id = id);
     let id = id.to_owned();
-    let outcome = invoke(&router, entry, id, request).instrument(span).await;
+    let outcome = invoke(router, entry, id, request).instrument(span).await;
     outcome.into_response()
 }
 

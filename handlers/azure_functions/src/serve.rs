@@ -2,9 +2,11 @@
 
 use std::{env, future::Future, io, net::Ipv4Addr};
 
-use axum::serve::ListenerExt;
+use axum::{ServiceExt, serve::ListenerExt};
 use tokio::net::TcpListener;
 use tracing::warn;
+
+use crate::router::Functions;
 
 /// The port for a run without a host. Not 7071, which is where the host itself listens.
 pub const DEFAULT_PORT: u16 = 7072;
@@ -42,7 +44,7 @@ pub async fn bind(port: u16) -> io::Result<TcpListener> {
 
 pub(crate) async fn serve(
     listener: TcpListener,
-    router: axum::Router,
+    functions: Functions,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     // Answers are small, and Nagle's algorithm would hold them back.
@@ -51,7 +53,7 @@ pub(crate) async fn serve(
             warn!("Could not set TCP_NODELAY: {error}");
         }
     });
-    axum::serve(listener, router).with_graceful_shutdown(stop).await
+    axum::serve(listener, functions.into_make_service()).with_graceful_shutdown(stop).await
 }
 
 fn port_from(variable: impl Fn(&str) -> Option<String>) -> Result<u16, InvalidPort> {
