@@ -1,5 +1,6 @@
 //! What people read and type: lines, colours where they are wanted, one JSON document where a script asks.
 
+use std::cell::OnceCell;
 use std::io::{self, BufRead, IsTerminal as _, Write};
 
 use jiff::Timestamp;
@@ -27,11 +28,16 @@ pub(crate) struct Console {
 #[derive(Debug, Clone)]
 pub(crate) struct Style {
     pub paint: Paint,
-    pub zone: TimeZone,
+    /// Of this machine, unless it is set. Read when it is first needed: that takes longer than a handler's start.
+    zone: OnceCell<TimeZone>,
     now: Option<Timestamp>,
 }
 
 impl Style {
+    pub fn zone(&self) -> &TimeZone {
+        self.zone.get_or_init(TimeZone::system)
+    }
+
     pub fn now(&self) -> Timestamp {
         self.now.unwrap_or_else(Timestamp::now)
     }
@@ -39,7 +45,7 @@ impl Style {
     /// Without colours, at a moment of one's choice, in Greenwich.
     #[cfg(test)]
     pub fn plain_at(now: Timestamp) -> Self {
-        Self { paint: Paint(false), zone: TimeZone::UTC, now: Some(now) }
+        Self { paint: Paint(false), zone: TimeZone::UTC.into(), now: Some(now) }
     }
 }
 
@@ -76,13 +82,13 @@ impl Console {
             person: person.then(|| Box::new(io::BufReader::new(io::stdin())) as Box<dyn BufRead>),
             json,
             live: terminal && !dumb && !json,
-            style: Style { paint: Paint(paint), zone: TimeZone::system(), now: None },
+            style: Style { paint: Paint(paint), zone: OnceCell::new(), now: None },
         }
     }
 
     #[cfg(test)]
     pub fn captured(json: bool, out: Box<dyn Write>, err: Box<dyn Write>, person: Option<&'static str>) -> Self {
-        let style = Style { paint: Paint(false), zone: TimeZone::UTC, now: None };
+        let style = Style { paint: Paint(false), zone: TimeZone::UTC.into(), now: None };
         let person = person.map(|text| Box::new(text.as_bytes()) as Box<dyn BufRead>);
         Self { out, err, person, json, live: false, style }
     }

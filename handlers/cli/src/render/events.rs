@@ -19,7 +19,7 @@ pub(crate) fn table(events: &[Event], style: &Style) -> String {
     let row = |event: &Event| {
         vec![
             words::one_line(&event.id),
-            words::moment(event.at, now, &style.zone),
+            words::moment(event.at, now, style.zone()),
             sender(event),
             verified(&event.verified),
             words::one_line(&event.door),
@@ -41,7 +41,7 @@ pub(crate) fn page(event: &Event, style: &Style, client: &Client) -> String {
         "came",
         format!(
             "{} through {}, {}",
-            words::moment(event.at, now, &style.zone),
+            words::moment(event.at, now, style.zone()),
             words::one_line(&event.door),
             verified(&event.verified)
         ),
@@ -49,7 +49,7 @@ pub(crate) fn page(event: &Event, style: &Style, client: &Client) -> String {
     if let Some(Envelope { id, source, at, subject, kind, .. }) = &event.reading.envelope {
         facts.push(("kind", words::one_line(kind)));
         facts.push(("their id", words::one_line(id)));
-        facts.extend(at.map(|at| ("happened", words::moment(at, now, &style.zone))));
+        facts.extend(at.map(|at| ("happened", words::moment(at, now, style.zone()))));
         facts.extend((!source.is_empty()).then(|| ("of", words::one_line(source))));
         facts.extend(subject.as_deref().map(|subject| ("about", words::one_line(subject))));
     }

@@ -55,7 +55,7 @@ fn origin(run: &Run, style: &Style) -> String {
         said.push_str(&format!(" by {}", words::one_line(&run.requested_by)));
     }
     let now = style.now();
-    said.push_str(&format!(", begun {}", words::moment(run.created_at, now, &style.zone)));
+    said.push_str(&format!(", begun {}", words::moment(run.created_at, now, style.zone())));
     match run.ended_at {
         Some(at) => said.push_str(&format!(", took {}", words::between(run.created_at, at))),
         None => said.push_str(&format!(", {} so far", words::between(run.created_at, now))),
@@ -109,8 +109,8 @@ fn approval_facts(gate: &Approval, run: &Run, style: &Style) -> String {
         .collect();
     if !gate.granted && run.outcome.is_none() {
         let now = style.now();
-        said.push(format!("asked {}", words::moment(gate.opened_at, now, &style.zone)));
-        said.extend(gate.deadline.map(|at| format!("open until {}", words::moment(at, now, &style.zone))));
+        said.push(format!("asked {}", words::moment(gate.opened_at, now, style.zone())));
+        said.extend(gate.deadline.map(|at| format!("open until {}", words::moment(at, now, style.zone()))));
     }
     said.join(", ")
 }
