@@ -10,7 +10,7 @@ use cli::{Exit, Failure, UpOptions};
 use local::home::{Home, HomeError, Layout};
 use local::host::{HandlerOptions, Host, HostError, HostOptions, Running};
 use local::link;
-use local::machine::{Machine, Settings};
+use local::machine::Machine;
 use local::python::Environments;
 use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -21,11 +21,10 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::functions;
 use crate::handler::{LINK, LINK_TOKEN, Link};
+use crate::settings::{self, Settings};
 
 /// The file in a home that says where its host listens.
 const PORT: &str = "host.port";
-/// Jobs at a time, unless `TRAINYARD_JOBS` says otherwise.
-const JOBS_AT_ONCE: usize = 2;
 /// The sweep's schedule, unless `SWEEP_SCHEDULE` says otherwise: every minute.
 const SWEEP_SCHEDULE: &str = "0 * * * * *";
 
@@ -35,6 +34,7 @@ const SWEEP_SCHEDULE: &str = "0 * * * * *";
 /// One that is killed leaves both to be taken over as they are.
 pub fn run(options: &UpOptions) -> Result<Exit, Failure> {
     log();
+    let settings = of_machine(&Settings::from_environment()?, options)?;
     // One thread: what the host does is to wait, and what waits on one thread needs no waking across threads. What
     // works or blocks has threads of its own.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -44,7 +44,7 @@ pub fn run(options: &UpOptions) -> Result<Exit, Failure> {
         let mut wish = Wish::listen().map_err(|error| Failure::input(format!("cannot listen to signals: {error}")))?;
         let home = open(options)?;
         let layout = home.layout().clone();
-        let machine = Machine::open(home, settings(options)).await;
+        let machine = Machine::open(home, settings).await;
         let machine = machine.map_err(|error| Failure::input(error.to_string()))?;
 
         let lived = live(&machine, &layout, options, &mut wish).await;
@@ -78,13 +78,14 @@ pub fn environments(folder: &Path) -> Environments {
     Environments::new(folder).with_interpreter(std::env::var_os("TRAINYARD_PYTHON").map(PathBuf::from))
 }
 
-fn settings(options: &UpOptions) -> Settings {
-    let jobs_at_once = std::env::var("TRAINYARD_JOBS").ok().and_then(|jobs| jobs.parse().ok());
-    Settings {
+fn of_machine(settings: &Settings, options: &UpOptions) -> Result<local::machine::Settings, Failure> {
+    const AT_ONCE: &str = "TRAINYARD_JOBS_AT_ONCE";
+    let at_once = settings.get(AT_ONCE).and_then(|count| count.parse().ok()).filter(|count| *count > 0);
+    Ok(local::machine::Settings {
         base: format!("http://127.0.0.1:{}", options.port),
-        python: std::env::var_os("TRAINYARD_PYTHON").map(PathBuf::from),
-        jobs_at_once: jobs_at_once.unwrap_or(JOBS_AT_ONCE).max(1),
-    }
+        python: settings.get("TRAINYARD_PYTHON").map(PathBuf::from),
+        jobs_at_once: at_once.ok_or_else(|| settings::wrong(AT_ONCE, "must be a number from 1 on"))?,
+    })
 }
 
 /// The wish of whoever runs this process that it ends. It may be spoken again.

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 pub mod archive;
 pub mod functions;
+#[path = "../../handlers/settings/table.rs"]
+pub mod setting_table;
+pub mod settings;
 pub mod stage;
 #[path = "../../handlers/functions/table.rs"]
 pub mod table;

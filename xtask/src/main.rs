@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo xtask functions [--check]     functions/<name>/function.json from the table in handlers/functions/table.rs
+//! cargo xtask settings [--check]      local.settings.example.json from the table in handlers/settings/table.rs
 //! cargo xtask stage [--zip FILE]      what the Functions host wants, side by side: host.json, binary, functions
 //! ```
 
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{archive, functions, repository, stage};
+use xtask::{archive, functions, repository, settings, stage};
 
 mod build;
 
@@ -25,6 +26,12 @@ enum Task {
     /// Writes functions/<name>/function.json from the table in handlers/functions/table.rs
     Functions {
         /// Write nothing; fail if a file is not as it should be
+        #[arg(long)]
+        check: bool,
+    },
+    /// Writes local.settings.example.json from the table in handlers/settings/table.rs
+    Settings {
+        /// Write nothing; fail if the file is not as it should be
         #[arg(long)]
         check: bool,
     },
@@ -58,6 +65,8 @@ fn main() -> Result<()> {
     match Arguments::parse().task {
         Task::Functions { check: true } => functions::check(&repository()),
         Task::Functions { check: false } => functions::write(&repository()),
+        Task::Settings { check: true } => settings::check(&repository()),
+        Task::Settings { check: false } => settings::write(&repository()),
         Task::Stage(options) => {
             let binary = match options.binary {
                 Some(binary) => binary,

@@ -8,11 +8,12 @@ use std::process::{Command, Stdio};
 use azure_functions::{HostJson, Trigger};
 use zip::ZipArchive;
 
-use crate::{archive, functions, repository, stage, table::table, verify};
+use crate::{archive, functions, repository, settings, stage, table::table, verify};
 
 #[test]
 fn the_files_in_the_repository_are_those_of_the_table() {
     functions::check(&repository()).unwrap();
+    settings::check(&repository()).unwrap();
 }
 
 #[test]

@@ -1,0 +1,155 @@
+//! Every setting there is: its name, its default, what it means. `local.settings.example.json` is written from this, and
+//! a name that is not here is an error.
+
+/// A setting of the app: a variable of the environment, in Azure an app setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is where nobody sets it, as text. Empty: nothing.
+    pub default: &'static str,
+    /// What it means, for people.
+    pub about: &'static str,
+}
+
+const fn setting(name: &'static str, default: &'static str, about: &'static str) -> Setting {
+    Setting { name, default, about }
+}
+
+/// Of the host and of the doors.
+pub const HOST: [Setting; 10] = [
+    setting("FUNCTIONS_WORKER_RUNTIME", "", "What the tools call an app with a handler of its own."),
+    setting(
+        "AzureWebJobsStorage",
+        "",
+        "Where `func start` keeps timers and keys; here the storage emulator. `trainyard up` does not need it. With \
+         TRAINYARD_STORE or TRAINYARD_ARTIFACTS as `blob` and no TRAINYARD_BLOB, documents are kept there too.",
+    ),
+    setting(
+        "SERVICEBUS",
+        "",
+        "How queues are reached; here the Service Bus emulator. In Azure SERVICEBUS__fullyQualifiedNamespace takes its \
+         place. `trainyard up` has a bus of its own.",
+    ),
+    setting(
+        "SWEEP_SCHEDULE",
+        "0 * * * * *",
+        "When waits are looked after whose event was lost: second, minute, hour, day, month, day of the week, in UTC.",
+    ),
+    setting(
+        "GITHUB_WEBHOOK_SECRET",
+        "",
+        "What GitHub signs its web hooks with, which come to /api/github. Empty: nobody is let in.",
+    ),
+    setting("GITHUB_WEBHOOK_SECRET_PREVIOUS", "", "The one before, which is good as well while it is being replaced."),
+    setting("DATABRICKS_WEBHOOK_USER", "", "Who Databricks says that it is when it calls /api/databricks."),
+    setting("DATABRICKS_WEBHOOK_PASSWORD", "", "And what proves it. Empty: nobody is let in."),
+    setting(
+        "MLFLOW_WEBHOOK_SECRET",
+        "",
+        "What MLflow signs its web hooks with, which come to /api/mlflow. Empty: nobody is let in.",
+    ),
+    setting("MLFLOW_WEBHOOK_SECRET_PREVIOUS", "", "The one before, likewise."),
+];
+
+/// Of this machine.
+pub const MACHINE: [Setting; 7] = [
+    setting("TRAINYARD_HOME", "", "The folder of all local state; `.trainyard` in the home folder."),
+    setting("TRAINYARD_PORT", "7071", "Where `trainyard up` listens, and where commands look for it."),
+    setting("TRAINYARD_LOG", "", "What is logged: `debug`, or `info,runner=debug`."),
+    setting("TRAINYARD_PYTHON", "", "The Python that environments are made with; the newest that is found."),
+    setting("TRAINYARD_JOBS_AT_ONCE", "2", "Jobs that run on this machine at a time."),
+    setting("TRAINYARD_LINK", "", "Where a handler finds the backends of `trainyard up`. Set by the host itself."),
+    setting("TRAINYARD_LINK_TOKEN", "", "And what opens them."),
+];
+
+/// Which backend each port has. Each is one line; `embedded` is this machine.
+pub const PORTS: [Setting; 10] = [
+    setting("TRAINYARD_STORE", "embedded", "Where documents are: embedded, blob."),
+    setting("TRAINYARD_BUS", "embedded", "What carries messages: embedded, service_bus."),
+    setting("TRAINYARD_ARTIFACTS", "embedded", "Where snapshots, models and reports are: embedded, blob."),
+    setting(
+        "TRAINYARD_SOURCE",
+        "embedded",
+        "Where model repositories are: embedded, code_hosts (TRAINYARD_AZURE_DEVOPS and TRAINYARD_GITHUB say which \
+         project is where; the others are embedded).",
+    ),
+    setting("TRAINYARD_JOBS", "embedded", "What trains: embedded, azure_ml, databricks."),
+    setting(
+        "TRAINYARD_CHECKS",
+        "embedded",
+        "What checks commits, tests images and measures them: embedded, container_registry (its tasks, isolated).",
+    ),
+    setting("TRAINYARD_MODELS", "embedded", "What registers models: embedded, azure_ml."),
+    setting("TRAINYARD_IMAGES", "embedded", "What builds and keeps images: embedded, container_registry."),
+    setting(
+        "TRAINYARD_DEPLOYMENTS",
+        "embedded",
+        "What serves: embedded, container_instances, kubernetes, online_endpoints; or by environment: \
+         {\"qa\": \"container_instances\", \"prod\": \"kubernetes\"}.",
+    ),
+    setting(
+        "TRAINYARD_INFRASTRUCTURE",
+        "embedded",
+        "What applies infrastructure: embedded (nothing: it is only for Azure), resource_manager.",
+    ),
+];
+
+/// Of Azure's services and the code hosts: JSON, each the settings of that service as its module documents them.
+pub const SERVICES: [Setting; 12] = [
+    setting(
+        "TRAINYARD_CLOUD",
+        "public",
+        "Which Azure: public, us_government, china; or JSON with each host's address.",
+    ),
+    setting(
+        "TRAINYARD_BLOB",
+        "",
+        "{\"container\": \"https://ACCOUNT.blob.core.windows.net/trainyard\"}, or {\"connection_string\": \"..\", \
+         \"container\": \"trainyard\"}.",
+    ),
+    setting(
+        "TRAINYARD_SERVICE_BUS",
+        "",
+        "How messages are sent, where it is not as SERVICEBUS says: {\"namespace\": \"NAME.servicebus.windows.net\", \
+         \"transport\": \"amqp\"}; `https` where port 5671 is closed.",
+    ),
+    setting("TRAINYARD_AZURE_ML", "", "{\"workspace\": \"/subscriptions/../workspaces/NAME\", \"compute\": \"cpu\"}."),
+    setting("TRAINYARD_DATABRICKS", "", "{\"workspace\": \"https://adb-1.2.azuredatabricks.net\", ..}."),
+    setting(
+        "TRAINYARD_CONTAINER_REGISTRY",
+        "",
+        "{\"registry\": \"/subscriptions/../registries/NAME\"}: builds, keeps and checks.",
+    ),
+    setting(
+        "TRAINYARD_CONTAINER_INSTANCES",
+        "",
+        "{\"resource_group\": \"/subscriptions/../resourceGroups/NAME\", ..}.",
+    ),
+    setting("TRAINYARD_KUBERNETES", "", "{\"cluster\": \"/subscriptions/../managedClusters/NAME\", ..}."),
+    setting("TRAINYARD_ONLINE_ENDPOINTS", "", "{\"workspace\": \"/subscriptions/../workspaces/NAME\", ..}."),
+    setting("TRAINYARD_RESOURCE_MANAGER", "", "{\"resource_group\": \"/subscriptions/../resourceGroups/NAME\"}."),
+    setting("TRAINYARD_AZURE_DEVOPS", "", "{\"organization\": \"NAME\", \"repositories\": {PROJECT: {..}}}."),
+    setting("TRAINYARD_GITHUB", "", "{\"repositories\": {PROJECT: {\"owner\": \"..\", \"repository\": \"..\"}}}."),
+];
+
+/// Credentials; in Azure the app's managed identity needs none of them.
+pub const CREDENTIALS: [Setting; 12] = [
+    setting("AZURE_TENANT_ID", "", "The directory of the identity below."),
+    setting("AZURE_CLIENT_ID", "", "A user-assigned identity, or an application."),
+    setting("AZURE_CLIENT_SECRET", "", "The application's secret."),
+    setting("AZURE_CLIENT_CERTIFICATE_PATH", "", "Or its certificate with the private key, as PEM."),
+    setting("AZURE_FEDERATED_TOKEN_FILE", "", "Or the token of a workload identity. None of them: the Azure CLI."),
+    setting("AZURE_DEVOPS_TOKEN", "", "A personal access token, where no identity was added to the organisation."),
+    setting("AZURE_DEVOPS_TOKEN_OWNER", "", "Whose it is, for error messages."),
+    setting("GITHUB_APP", "", "The client id of a GitHub App."),
+    setting("GITHUB_APP_INSTALLATION", "", "The number of its installation."),
+    setting("GITHUB_APP_PRIVATE_KEY", "", "Its private key, as PEM."),
+    setting("GITHUB_TOKEN", "", "A personal access token, where there is no App."),
+    setting("GITHUB_TOKEN_OWNER", "", "Whose it is, for error messages."),
+];
+
+/// All of them, in the order of the example.
+pub fn all() -> impl Iterator<Item = Setting> {
+    HOST.into_iter().chain(PORTS).chain(SERVICES).chain(CREDENTIALS).chain(MACHINE)
+}
