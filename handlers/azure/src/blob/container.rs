@@ -15,17 +15,16 @@ use futures::TryStreamExt as _;
 use reqwest::header::HeaderMap;
 use runner::ports::{Clock, PortError, Result};
 
-use super::SERVICE;
 use super::account::{Account, Opener};
 use super::shared_key::SharedKey;
 use super::wire::{LIST, MAKE, READ, REMOVE, WRITE, Wire};
+use super::{BlobSettings, PART, SERVICE};
 use crate::credential::Credential;
 use crate::http::{CallError, Client, Kind, Patience, Right, TIMEOUT_SECS, Transport};
 
 /// The newest version that the emulator knows. It has no `startFrom`.
 const EMULATED_VERSION: &str = "2025-11-05";
-/// As much as one request carries, up and down. What is larger goes in blocks, some at a time.
-const PART: usize = 8 << 20;
+/// Blocks of one blob under way at once.
 const PARTS_AT_ONCE: usize = 4;
 /// Names of one answer, at most.
 const PAGE_MAX: usize = 5000;
@@ -33,6 +32,8 @@ const PAGE_MAX: usize = 5000;
 const NAMES_MAX: usize = 200_000;
 /// The metadata by which a write knows itself again.
 const MARK: &str = "trainyard_write";
+const NO_BLOB: &str = "BlobNotFound";
+const NO_CONTAINER: &str = "ContainerNotFound";
 
 /// A container of blobs, read and written whole.
 pub(crate) struct Container {
@@ -42,6 +43,8 @@ pub(crate) struct Container {
     place: String,
     /// It is made when it is not there.
     is_ours: bool,
+    /// As much as one request carries, up and down, in bytes. What is larger goes in blocks.
+    part: NonZero<usize>,
 }
 
 /// A blob as it was read.
@@ -75,18 +78,24 @@ impl Container {
     ///
     /// The address is none, or is not https and would carry a token.
     pub fn at(url: &str, credential: Arc<dyn Credential>, clock: Arc<dyn Clock>) -> Result<Self> {
-        Self::of(Account::at(url, credential)?, TIMEOUT_SECS, clock, false)
+        Self::of(Account::at(url, credential)?, TIMEOUT_SECS, PART, clock, false)
     }
 
     /// A container of ours.
-    pub(super) fn ours(mut account: Account, name: &str, timeout_secs: u64, clock: Arc<dyn Clock>) -> Result<Self> {
-        let mut path = account.address.path_segments_mut().expect("the address is checked");
-        path.pop_if_empty().push(name);
-        drop(path);
-        Self::of(account, timeout_secs, clock, true)
+    pub(super) fn ours(mut account: Account, settings: &BlobSettings, clock: Arc<dyn Clock>) -> Result<Self> {
+        if let Ok(mut path) = account.address.path_segments_mut() {
+            path.pop_if_empty().push(&settings.container);
+        }
+        Self::of(account, settings.timeout_secs, settings.part_bytes, clock, true)
     }
 
-    fn of(account: Account, timeout_secs: u64, clock: Arc<dyn Clock>, is_ours: bool) -> Result<Self> {
+    fn of(
+        account: Account,
+        timeout_secs: u64,
+        part: NonZero<usize>,
+        clock: Arc<dyn Clock>,
+        is_ours: bool,
+    ) -> Result<Self> {
         let transport = Transport::to(&[&account.address], timeout_secs);
         let client = Client::new(SERVICE, transport, HeaderMap::new(), account.credential(), clock.clone());
         let wire = Arc::new(Wire(client.with_patience(Patience::SHORT)));
@@ -109,7 +118,7 @@ impl Container {
         place.set_query(None);
         let client = BlobContainerClient::new(account.address, None, Some(options))
             .map_err(|error| PortError::permanent("settings", format!("{place} is no container: {error}")))?;
-        Ok(Self { wire, client, place: place.into(), is_ours })
+        Ok(Self { wire, client, place: place.into(), is_ours, part })
     }
 
     /// All blobs whose names begin with `prefix`, in the order of their names, with their sizes in bytes. A container that
@@ -137,14 +146,15 @@ impl Container {
 
     /// Writes a blob, whatever was there.
     pub async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
-        self.write(name, bytes, Condition::None).await.map(|_| ())
+        let written = self.upload(name, bytes.into(), &Condition::None, "").await;
+        written.map(|_| ()).map_err(|error| self.placed(error))
     }
 
     /// A blob and its version, if there is one: one request, as long as it is not larger than a part.
     pub(super) async fn read(&self, name: &str) -> Result<Option<Blob>> {
         let options = BlobClientDownloadOptions {
             parallel: NonZero::new(PARTS_AT_ONCE),
-            partition_size: NonZero::new(PART),
+            partition_size: Some(self.part),
             ..BlobClientDownloadOptions::default()
         };
         let read = async {
@@ -161,18 +171,25 @@ impl Container {
 
     /// Writes a blob and answers its new version; None: it is not what it must be, and stays.
     pub(super) async fn write(&self, name: &str, bytes: Vec<u8>, condition: Condition) -> Result<Option<String>> {
-        let bytes = Bytes::from(bytes);
-        let mark = (!matches!(condition, Condition::None)).then(|| Uuid::new_v4().to_string());
-        let mut written = self.upload(name, &bytes, &condition, mark.as_deref()).await;
-        if self.is_ours && written.as_ref().is_err_and(|error| error.code == "ContainerNotFound") {
-            self.make().await?;
-            written = self.upload(name, &bytes, &condition, mark.as_deref()).await;
+        let mark = Uuid::new_v4().to_string();
+        match self.upload(name, bytes.into(), &condition, &mark).await {
+            Ok(version) => Ok(Some(version)),
+            Err(error) if is_conflict(&error) => self.written_before(name, &mark).await,
+            Err(error) => Err(self.placed(error)),
         }
-        match (written, mark) {
-            (Ok(version), _) => Ok(Some(version)),
-            (Err(error), Some(mark)) if is_conflict(&error) => self.written_before(name, &mark).await,
-            (Err(error), _) => Err(self.placed(error)),
+    }
+
+    /// Writes a blob that nobody changes, unless it is there.
+    pub(super) async fn write_once(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
+        match self.upload(name, bytes.into(), &Condition::Absent, "").await {
+            Err(error) if !is_conflict(&error) => Err(self.placed(error)),
+            _ => Ok(()),
         }
+    }
+
+    /// Whether bytes of this length go in blocks.
+    pub(super) fn splits(&self, length: usize) -> bool {
+        length > self.part.get()
     }
 
     /// Whether there is such a blob.
@@ -217,25 +234,38 @@ impl Container {
         Ok(Page { blobs: blobs.collect(), marker: found.next_marker.filter(|marker| !marker.is_empty()) })
     }
 
-    async fn upload(
+    /// Writes, and makes our container first where it is missing.
+    async fn upload(&self, name: &str, bytes: Bytes, condition: &Condition, mark: &str) -> Result<String, CallError> {
+        match self.try_upload(name, bytes.clone(), condition, mark).await {
+            Err(error) if self.is_ours && error.code == NO_CONTAINER => {
+                self.make().await?;
+                self.try_upload(name, bytes, condition, mark).await
+            }
+            other => other,
+        }
+    }
+
+    async fn try_upload(
         &self,
         name: &str,
-        bytes: &Bytes,
+        bytes: Bytes,
         condition: &Condition,
-        mark: Option<&str>,
+        mark: &str,
     ) -> Result<String, CallError> {
         let mut options = BlobClientUploadOptions {
-            metadata: mark.map(|mark| HashMap::from([(MARK.to_owned(), mark.to_owned())])),
             parallel: NonZero::new(PARTS_AT_ONCE),
-            partition_size: NonZero::new(PART as u64),
+            partition_size: NonZero::new(self.part.get() as u64),
             ..BlobClientUploadOptions::default()
         };
+        if !mark.is_empty() {
+            options.metadata = Some(HashMap::from([(MARK.to_owned(), mark.to_owned())]));
+        }
         match condition {
             Condition::Absent => options.if_none_match = Some(Etag::from("*")),
             Condition::Version(version) => options.if_match = Some(Etag::from(version.as_str())),
             Condition::None => {}
         }
-        let written = self.client.blob_client(name).upload(bytes.clone().into(), Some(options)).await;
+        let written = self.client.blob_client(name).upload(bytes.into(), Some(options)).await;
         let written = written.map_err(|error| self.wire.error(&WRITE, &error))?;
         written.etag.map(String::from).ok_or_else(|| self.wire.error(&WRITE, &unversioned()))
     }
@@ -255,9 +285,9 @@ impl Container {
     }
 
     /// Makes the container, unless somebody else has meanwhile.
-    async fn make(&self) -> Result<()> {
+    async fn make(&self) -> Result<(), CallError> {
         match self.client.create(None).await.map_err(|error| self.wire.error(&MAKE, &error)) {
-            Err(error) if error.code != "ContainerAlreadyExists" => Err(self.placed(error)),
+            Err(error) if error.code != "ContainerAlreadyExists" => Err(error),
             _ => Ok(()),
         }
     }
@@ -265,7 +295,7 @@ impl Container {
     fn unless_absent<T>(&self, right: &Right, result: azure_core::Result<T>) -> Result<Option<T>> {
         match result.map_err(|error| self.wire.error(right, &error)) {
             Ok(found) => Ok(Some(found)),
-            Err(error) if matches!(error.code.as_str(), "BlobNotFound" | "ContainerNotFound") => Ok(None),
+            Err(error) if matches!(error.code.as_str(), NO_BLOB | NO_CONTAINER) => Ok(None),
             Err(error) => Err(self.placed(error)),
         }
     }
@@ -277,7 +307,7 @@ impl Container {
     /// The port's error, with where it happened.
     fn placed(&self, error: CallError) -> PortError {
         // A container that was just made may not be there for everybody yet.
-        let is_new = self.is_ours && error.code == "ContainerNotFound";
+        let is_new = self.is_ours && error.code == NO_CONTAINER;
         let reason = format!("{error} [{}]", self.place);
         match error.kind {
             Kind::Unavailable => PortError::transient(SERVICE, reason),

@@ -70,8 +70,8 @@ fn call(request: &Request) -> azure_core::Result<Call<'static>> {
     for (name, value) in request.headers().iter() {
         let (name, mut value) = header(name.as_str(), value.as_str())?;
         value.set_sensitive(name == AUTHORIZATION);
-        // The length is that of the body.
-        if name != CONTENT_LENGTH {
+        // The length is that of the body. Of none it must be said: the service refuses a `PUT` without it.
+        if name != CONTENT_LENGTH || value == "0" {
             headers.insert(name, value);
         }
     }

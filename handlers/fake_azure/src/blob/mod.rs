@@ -160,6 +160,7 @@ impl Blob {
     }
 
     fn make(&mut self, asked: &Asked<'_>, container: &str) -> Result<Told, Told> {
+        write::measured(asked)?;
         let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if !(3..=63).contains(&container.len()) || !container.chars().all(is_name) || container.starts_with('-') {
             return Err(refused(asked, 400, "InvalidResourceName", "The name has characters that are not valid."));

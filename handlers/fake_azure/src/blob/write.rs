@@ -125,7 +125,7 @@ impl Container {
 }
 
 /// A body of no known length is not taken.
-fn measured(asked: &Asked<'_>) -> Result<(), Told> {
+pub(super) fn measured(asked: &Asked<'_>) -> Result<(), Told> {
     match asked.header("content-length") {
         "" => Err(refused(asked, 411, "MissingContentLengthHeader", "Content-Length was not specified.")),
         _ => Ok(()),
