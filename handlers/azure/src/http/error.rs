@@ -100,7 +100,9 @@ impl CallError {
     ) -> Self {
         let (code, said, word) = (status.as_u16(), words(body), own_code(headers, body));
         let failed = format!("could not {}: {code}{said}", right.action);
-        let is_limited = code == 429 || code == 503 || (code == 403 && is_rate_limit(headers, &said));
+        // Storage says so of one partition for a moment. To leave all of it alone for longer would be too much.
+        let is_moment = word == "ServerBusy" && !headers.contains_key("retry-after");
+        let is_limited = code == 429 || (code == 503 && !is_moment) || (code == 403 && is_rate_limit(headers, &said));
         let (kind, reason) = match code {
             _ if is_limited => {
                 let wait = wait(headers, now).unwrap_or(WAIT).min(WAIT_MAX);

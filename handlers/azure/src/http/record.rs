@@ -60,7 +60,8 @@ impl Recorder {
         told: &HeaderMap,
         body: &[u8],
     ) {
-        let mut headers = object(sent.iter().map(|(name, value)| (name.as_str(), shown(value))));
+        let mut headers: Map<_, _> =
+            sent.iter().map(|(name, value)| (name.as_str().to_owned(), shown(value).into())).collect();
         if !scheme.is_empty() {
             headers.insert(AUTHORIZATION.as_str().into(), format!("{scheme} {MASK}").into());
         }
@@ -111,9 +112,14 @@ fn plain(bytes: &[u8]) -> Value {
     text.unwrap_or_else(|_| json!({"$base64": BASE64.encode(bytes)}))
 }
 
-/// What a header says, unless it is a secret.
-fn shown(value: &HeaderValue) -> &str {
-    value.to_str().ok().filter(|_| !value.is_sensitive()).unwrap_or(MASK)
+/// What a header says; of a secret only its kind.
+fn shown(value: &HeaderValue) -> String {
+    let text = value.to_str().unwrap_or(MASK);
+    match text.split_once(' ') {
+        _ if !value.is_sensitive() => text.to_owned(),
+        Some((scheme, _)) => format!("{scheme} {MASK}"),
+        None => MASK.to_owned(),
+    }
 }
 
 /// An address without the signature that opens it.
