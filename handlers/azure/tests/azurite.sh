@@ -11,8 +11,8 @@ if [ ! -x "$folder/node_modules/.bin/azurite-blob" ]; then
 fi
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-"$folder/node_modules/.bin/azurite-blob" --blobHost 127.0.0.1 --blobPort "$port" --location "$(mktemp -d)" \
-  --inMemoryPersistence --disableTelemetry --silent &
+"$folder/node_modules/.bin/azurite-blob" --blobHost 127.0.0.1 --blobPort "$port" --inMemoryPersistence \
+  --disableTelemetry --silent &
 azurite=$!
 trap 'kill "$azurite"' EXIT
 until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do

@@ -44,8 +44,9 @@ impl Account {
         if text.starts_with("http://") || text.starts_with("https://") {
             return Self::at(text, credential);
         }
-        let parts: BTreeMap<_, _> = text.split(';').filter_map(|part| part.trim().split_once('=')).collect();
-        let part = |name: &str| parts.get(name).copied().filter(|value| !value.is_empty());
+        let parts = text.split(';').filter_map(|part| part.trim().split_once('='));
+        let parts: BTreeMap<_, _> = parts.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+        let part = |name: &str| parts.get(&name.to_ascii_lowercase()).copied().filter(|value| !value.is_empty());
         if part("UseDevelopmentStorage").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             let base = part("DevelopmentStorageProxyUri").unwrap_or("http://127.0.0.1").trim_end_matches('/');
             let address = checked(&format!("{base}:10000/{}", EMULATOR.0))?;

@@ -1,15 +1,11 @@
 //! One container, of ours or of somebody else.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZero;
 use std::sync::Arc;
 
-use azure_core::http::{ClientOptions, Etag, RetryOptions, Transport as CrateTransport};
-use azure_core::{Bytes, Uuid};
-use azure_storage_blob::models::{
-    BlobClientDownloadOptions, BlobClientUploadOptions, BlobContainerClientListBlobsOptions,
-};
+use azure_core::http::{ClientOptions, RetryOptions, Transport as CrateTransport};
+use azure_storage_blob::models::{BlobClientDownloadOptions, BlobContainerClientListBlobsOptions};
 use azure_storage_blob::{BlobContainerClient, BlobContainerClientOptions};
 use futures::TryStreamExt as _;
 use reqwest::header::HeaderMap;
@@ -17,10 +13,14 @@ use runner::ports::{Clock, PortError, Result};
 
 use super::account::{Account, Opener};
 use super::shared_key::SharedKey;
-use super::wire::{LIST, MAKE, READ, REMOVE, WRITE, Wire};
+use super::wire::{LIST, READ, REMOVE, Wire};
 use super::{BlobSettings, PART, SERVICE};
 use crate::credential::Credential;
 use crate::http::{CallError, Client, Kind, Patience, Right, TIMEOUT_SECS, Transport};
+
+mod write;
+
+pub(super) use write::Condition;
 
 /// The newest version that the emulator knows. It has no `startFrom`.
 const EMULATED_VERSION: &str = "2025-11-05";
@@ -30,8 +30,6 @@ const PARTS_AT_ONCE: usize = 4;
 const PAGE_MAX: usize = 5000;
 /// As many names as are read of a container before it is taken for the wrong one.
 const NAMES_MAX: usize = 200_000;
-/// The metadata by which a write knows itself again.
-const MARK: &str = "trainyard_write";
 const NO_BLOB: &str = "BlobNotFound";
 const NO_CONTAINER: &str = "ContainerNotFound";
 
@@ -52,14 +50,6 @@ pub(crate) struct Container {
 pub(super) struct Blob {
     pub version: String,
     pub body: Vec<u8>,
-}
-
-/// What a blob must be for a write to happen.
-#[derive(Debug, Clone)]
-pub(super) enum Condition {
-    Absent,
-    Version(String),
-    None,
 }
 
 /// Some names, in their order.
@@ -144,12 +134,6 @@ impl Container {
         Ok(self.read(name).await?.map(|blob| blob.body))
     }
 
-    /// Writes a blob, whatever was there.
-    pub async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
-        let written = self.upload(name, bytes.into(), &Condition::None, "").await;
-        written.map(|_| ()).map_err(|error| self.placed(error))
-    }
-
     /// A blob and its version, if there is one: one request, as long as it is not larger than a part.
     pub(super) async fn read(&self, name: &str) -> Result<Option<Blob>> {
         let options = BlobClientDownloadOptions {
@@ -166,24 +150,6 @@ impl Container {
             None => Ok(None),
             Some((Some(version), body)) => Ok(Some(Blob { version, body: body.into() })),
             Some((None, _)) => Err(self.error(&READ, &unversioned())),
-        }
-    }
-
-    /// Writes a blob and answers its new version; None: it is not what it must be, and stays.
-    pub(super) async fn write(&self, name: &str, bytes: Vec<u8>, condition: Condition) -> Result<Option<String>> {
-        let mark = Uuid::new_v4().to_string();
-        match self.upload(name, bytes.into(), &condition, &mark).await {
-            Ok(version) => Ok(Some(version)),
-            Err(error) if is_conflict(&error) => self.written_before(name, &mark).await,
-            Err(error) => Err(self.placed(error)),
-        }
-    }
-
-    /// Writes a blob that nobody changes, unless it is there.
-    pub(super) async fn write_once(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
-        match self.upload(name, bytes.into(), &Condition::Absent, "").await {
-            Err(error) if !is_conflict(&error) => Err(self.placed(error)),
-            _ => Ok(()),
         }
     }
 
@@ -234,64 +200,6 @@ impl Container {
         Ok(Page { blobs: blobs.collect(), marker: found.next_marker.filter(|marker| !marker.is_empty()) })
     }
 
-    /// Writes, and makes our container first where it is missing.
-    async fn upload(&self, name: &str, bytes: Bytes, condition: &Condition, mark: &str) -> Result<String, CallError> {
-        match self.try_upload(name, bytes.clone(), condition, mark).await {
-            Err(error) if self.is_ours && error.code == NO_CONTAINER => {
-                self.make().await?;
-                self.try_upload(name, bytes, condition, mark).await
-            }
-            other => other,
-        }
-    }
-
-    async fn try_upload(
-        &self,
-        name: &str,
-        bytes: Bytes,
-        condition: &Condition,
-        mark: &str,
-    ) -> Result<String, CallError> {
-        let mut options = BlobClientUploadOptions {
-            parallel: NonZero::new(PARTS_AT_ONCE),
-            partition_size: NonZero::new(self.part.get() as u64),
-            ..BlobClientUploadOptions::default()
-        };
-        if !mark.is_empty() {
-            options.metadata = Some(HashMap::from([(MARK.to_owned(), mark.to_owned())]));
-        }
-        match condition {
-            Condition::Absent => options.if_none_match = Some(Etag::from("*")),
-            Condition::Version(version) => options.if_match = Some(Etag::from(version.as_str())),
-            Condition::None => {}
-        }
-        let written = self.client.blob_client(name).upload(bytes.into(), Some(options)).await;
-        let written = written.map_err(|error| self.wire.error(&WRITE, &error))?;
-        written.etag.map(String::from).ok_or_else(|| self.wire.error(&WRITE, &unversioned()))
-    }
-
-    /// A write whose answer was lost is refused when it is tried again: it is in its own way. It is known by its mark.
-    async fn written_before(&self, name: &str, mark: &str) -> Result<Option<String>> {
-        use azure_storage_blob::models::BlobClientGetPropertiesResultHeaders as _;
-
-        let looked = self.client.blob_client(name).get_properties(None).await;
-        let Some(found) = self.unless_absent(&READ, looked)? else { return Ok(None) };
-        let marks = found.metadata().map_err(|error| self.error(&READ, &error))?;
-        if marks.get(MARK).is_none_or(|found| found != mark) {
-            return Ok(None);
-        }
-        let version = found.etag().map_err(|error| self.error(&READ, &error))?;
-        version.map(|version| Some(version.into())).ok_or_else(|| self.error(&READ, &unversioned()))
-    }
-
-    /// Makes the container, unless somebody else has meanwhile.
-    async fn make(&self) -> Result<(), CallError> {
-        match self.client.create(None).await.map_err(|error| self.wire.error(&MAKE, &error)) {
-            Err(error) if error.code != "ContainerAlreadyExists" => Err(error),
-            _ => Ok(()),
-        }
-    }
-
     fn unless_absent<T>(&self, right: &Right, result: azure_core::Result<T>) -> Result<Option<T>> {
         match result.map_err(|error| self.wire.error(right, &error)) {
             Ok(found) => Ok(Some(found)),
@@ -327,10 +235,6 @@ impl fmt::Debug for Container {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} as {}", self.place, self.wire.0.identity())
     }
-}
-
-fn is_conflict(error: &CallError) -> bool {
-    matches!((error.status, error.code.as_str()), (409, "BlobAlreadyExists") | (412, "ConditionNotMet"))
 }
 
 fn unversioned() -> azure_core::Error {

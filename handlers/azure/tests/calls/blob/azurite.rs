@@ -6,7 +6,7 @@ use azure::{BlobSettings, BlobStorage};
 use runner::conformance::fresh;
 use runner::ports::{Expect, Store, SystemClock};
 
-use super::{keeps_all_promises, token};
+use super::{both_who_put_one_large_object_have_put_it, keeps_all_promises, part_bytes, token};
 
 /// The variable that names one: `UseDevelopmentStorage=true` or another connection string.
 const VARIABLE: &str = "TRAINYARD_AZURITE";
@@ -16,13 +16,15 @@ fn storage(container: &str) -> Option<BlobStorage> {
         eprintln!("NOT RUN against Azurite: {VARIABLE} is not set; handlers/azure/tests/azurite.sh sets it");
         return None;
     };
-    let settings = BlobSettings { container: container.into(), ..BlobSettings::new(account) };
+    let container = container.into();
+    let settings = BlobSettings { container, part_bytes: part_bytes(), ..BlobSettings::new(account) };
     Some(BlobStorage::new(&settings, token(), Arc::new(SystemClock)).unwrap())
 }
 
 #[tokio::test]
 async fn azurite_keeps_all_promises() {
     let Some(storage) = storage("trainyard") else { return };
+    both_who_put_one_large_object_have_put_it(&storage).await;
     keeps_all_promises(storage).await;
 }
 

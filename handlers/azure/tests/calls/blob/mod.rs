@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use azure::{BlobSettings, BlobStorage, Credential, PersonalAccessToken};
 use pipeline::names::Digest;
-use runner::conformance;
+use runner::conformance::{self, fresh};
 use runner::memory::{Machine, TestClock};
 use runner::ports::{Artifacts, Expect, PortError, SaveThenSend, Store};
 
@@ -37,8 +37,7 @@ impl Bench {
 
     fn opened_by(fake: Fake, account: String) -> Self {
         let clock = TestClock::default();
-        let part_bytes = NonZero::new(PART).unwrap();
-        let settings = BlobSettings { timeout_secs: 3, part_bytes, ..BlobSettings::new(account) };
+        let settings = BlobSettings { timeout_secs: 3, part_bytes: part_bytes(), ..BlobSettings::new(account) };
         let storage = BlobStorage::new(&settings, token(), Arc::new(clock.clone())).unwrap();
         Self { fake, clock, storage }
     }
@@ -64,6 +63,10 @@ impl Bench {
         work.await;
         self.fake.count() - before
     }
+}
+
+fn part_bytes() -> NonZero<usize> {
+    NonZero::new(PART).unwrap()
 }
 
 fn token() -> Arc<dyn Credential> {
@@ -174,6 +177,22 @@ async fn a_large_object_goes_in_blocks_and_only_once() {
 
     assert_eq!(bench.requests(bench.artifacts().put(content.clone())).await, 1, "a look");
     assert!(bench.artifacts().get(&digest).await.unwrap() == content);
+}
+
+/// Who commits first takes away the blocks that the other has sent.
+async fn both_who_put_one_large_object_have_put_it(artifacts: &dyn Artifacts) {
+    for nth in 0..5 {
+        let content: Vec<u8> = fresh(&nth.to_string()).into_bytes().into_iter().cycle().take(5 * PART).collect();
+        let both = futures::future::join(artifacts.put(content.clone()), artifacts.put(content.clone()));
+        let (first, second) = both.await;
+        assert_eq!(first.clone().unwrap(), second.unwrap());
+        assert!(artifacts.get(&first.unwrap()).await.unwrap() == content);
+    }
+}
+
+#[tokio::test]
+async fn two_may_put_the_same_large_object() {
+    both_who_put_one_large_object_have_put_it(Bench::start().await.artifacts()).await;
 }
 
 #[tokio::test]
