@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{StatusCode, Url};
 use serde_json::{Map, Value, json};
 use tracing::warn;
@@ -60,7 +60,8 @@ impl Recorder {
         told: &HeaderMap,
         body: &[u8],
     ) {
-        let mut headers = object(sent.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or(MASK))));
+        let mut headers: Map<_, _> =
+            sent.iter().map(|(name, value)| (name.as_str().to_owned(), shown(value).into())).collect();
         if !scheme.is_empty() {
             headers.insert(AUTHORIZATION.as_str().into(), format!("{scheme} {MASK}").into());
         }
@@ -73,10 +74,8 @@ impl Recorder {
                 let form = Url::parse_with_params("form:", fields).expect("a constant address");
                 (Some("application/x-www-form-urlencoded"), form.query().unwrap_or_default().into())
             }
-            Body::Bytes(name, bytes) => {
-                let text = std::str::from_utf8(bytes).map(Value::from);
-                (Some(*name), text.unwrap_or_else(|_| json!({"$base64": BASE64.encode(bytes)})))
-            }
+            Body::Bytes(name, bytes) => (Some(*name), plain(bytes)),
+            Body::Plain(bytes) => (None, plain(bytes)),
         };
         if let Some(content_type) = content_type {
             headers.insert("content-type".into(), content_type.into());
@@ -104,6 +103,22 @@ impl Recorder {
         if let Err(error) = written {
             warn!("An exchange is not recorded: {error}");
         }
+    }
+}
+
+/// Text where it is text.
+fn plain(bytes: &[u8]) -> Value {
+    let text = std::str::from_utf8(bytes).map(Value::from);
+    text.unwrap_or_else(|_| json!({"$base64": BASE64.encode(bytes)}))
+}
+
+/// What a header says; of a secret only its kind.
+fn shown(value: &HeaderValue) -> String {
+    let text = value.to_str().unwrap_or(MASK);
+    match text.split_once(' ') {
+        _ if !value.is_sensitive() => text.to_owned(),
+        Some((scheme, _)) => format!("{scheme} {MASK}"),
+        None => MASK.to_owned(),
     }
 }
 

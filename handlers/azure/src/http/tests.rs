@@ -2,12 +2,13 @@
 
 use std::fs;
 
-use reqwest::header::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::record::Recorder;
-use super::{Call, Right, address, join};
+use super::{Call, CallError, Kind, Right, address, join};
 
 const RIGHT: Right = Right { action: "set a status on a commit", scope: "s", role: "r" };
 
@@ -26,6 +27,10 @@ fn an_exchange_on_record_is_a_line_without_secrets() {
 
     recorder.record(&call, (&headers, "Basic"), StatusCode::CREATED, &told, br#"{"access_token": "s3cr3t", "id": 1}"#);
     recorder.record(&call, (&headers, "Bearer"), StatusCode::OK, &told, b"");
+    let mut signature = HeaderValue::from_static("SharedKey contoso:s3cr3t");
+    signature.set_sensitive(true);
+    let signed = HeaderMap::from_iter([(AUTHORIZATION, signature)]);
+    recorder.record(&call, (&signed, ""), StatusCode::OK, &told, b"");
 
     let text = fs::read_to_string(file.path()).unwrap();
     assert!(!text.contains("s3cr3t"), "{text}");
@@ -44,6 +49,22 @@ fn an_exchange_on_record_is_a_line_without_secrets() {
         (&lines[1]["response"]["body"], &lines[1]["headers"]["authorization"]),
         (&Value::Null, &json!("Bearer ***"))
     );
+    assert_eq!(lines[2]["headers"]["authorization"], "SharedKey ***");
+}
+
+#[test]
+fn a_service_that_is_busy_for_a_moment_is_asked_again_soon() {
+    let busy = HeaderMap::from_iter([("x-ms-error-code".parse().unwrap(), HeaderValue::from_static("ServerBusy"))]);
+    let until = |headers: &HeaderMap| {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let error = CallError::of("a service", "ann", &RIGHT, status, headers, b"", Timestamp::UNIX_EPOCH);
+        assert_eq!(error.kind, Kind::Unavailable);
+        error.until.map(Timestamp::as_second)
+    };
+    assert_eq!((until(&busy), until(&HeaderMap::new())), (None, Some(30)));
+    let mut asked = busy;
+    asked.insert("retry-after", HeaderValue::from_static("7"));
+    assert_eq!(until(&asked), Some(7));
 }
 
 #[test]
