@@ -1,0 +1,22 @@
+# Runs a job's commands on a machine that is not ours. Written by Trainyard; Python 3.9 or newer, nothing else.
+import argparse
+import base64
+import hashlib
+import http.client
+import io
+import json
+import math
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+import uuid

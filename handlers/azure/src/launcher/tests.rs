@@ -1,0 +1,1 @@
+//! The program, run by the Python of this machine.
