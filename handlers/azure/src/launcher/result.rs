@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use flate2::read::GzDecoder;
 use pipeline::event::{JobOutputs, JobResult};
 use pipeline::names::Digest;
-use runner::ports::{Artifacts, PortError, Result};
+use runner::ports::{Artifacts, Result};
 use runner::reports;
 use serde::Deserialize;
 
@@ -110,6 +110,7 @@ impl Found {
                 return Ok(JobResult::Failed { reason, outputs: JobOutputs::default() });
             }
         }
+        let nothing_is_logged = logged.is_empty();
         let mut metrics = logged;
         let mut said = Vec::new();
         if let JobResult::Completed(outputs) | JobResult::Failed { outputs, .. } = &mut result {
@@ -124,14 +125,10 @@ impl Found {
             outputs.said.append(&mut said);
         }
         for bytes in files.into_values() {
-            artifacts.put(bytes).await.map_err(|error| match error {
-                // What is wrong with the store of artifacts is no fault of the job.
-                PortError::Permanent { backend, reason } => PortError::Transient { backend, reason },
-                error => error,
-            })?;
+            artifacts.put(bytes).await?;
         }
         Ok(match result {
-            JobResult::Completed(outputs) if lacks_metrics && outputs.metrics.is_empty() => JobResult::Failed {
+            JobResult::Completed(outputs) if lacks_metrics && nothing_is_logged => JobResult::Failed {
                 reason: "metrics.json is missing: the command must write it into the folder that TRAINYARD_OUTPUTS \
                          names, or log its metrics to MLflow"
                     .into(),
