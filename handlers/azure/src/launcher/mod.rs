@@ -8,7 +8,7 @@
 //! --job FILE            the description, as JSON
 //! --job-variable NAME   instead: the environment variable that holds it, Base64 of the JSON
 //! --source PATH         the snapshot: a folder, or a tar (plain or gzip) that is unpacked first
-//! --result FOLDER       where result.json, log.txt and kept/ are left; made if it is not there
+//! --result FOLDER       where result.json, log.txt and files/ are left; made if it is not there
 //! --environment FOLDER  makes the Python environment of the first dependency file there, with pip; without it the
 //!                       commands run in the Python that runs this program
 //! --app FOLDER          the application of the image that this runs in: the commands' working folder, and its `model`
@@ -20,7 +20,7 @@
 //! It ends with 0 when the job completed and with 1 when it did not. What it leaves in the result folder:
 //!
 //! ```text
-//! kept/<hex>    files of the job by their digest
+//! files/<name>  files of the job, by their names in the result
 //! log.txt       what everything said
 //! result.json   how it ended; written last
 //! ```
@@ -34,7 +34,7 @@ mod result;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use result::{Found, RESULT, kept, result_from_folder, result_from_log, wanted};
+pub(crate) use result::{Found, RESULT, result_from_folder, result_from_log, wanted};
 
 /// The log in the result folder.
 pub(crate) const LOG: &str = "log.txt";

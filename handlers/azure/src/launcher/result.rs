@@ -1,6 +1,6 @@
 //! What the program leaves: read from its folder, or from its log.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use base64::Engine as _;
@@ -41,15 +41,17 @@ struct Written {
     lacks_metrics: bool,
 }
 
-/// Where a kept file is in the result folder.
-pub(crate) fn kept(digest: &Digest) -> String {
-    format!("kept/{}", digest.hex())
+/// Where a file is in the result folder, by its name in the result.
+fn path(name: &str) -> String {
+    format!("files/{name}")
 }
 
-/// The files that belong to a `result.json`, by their paths in the result folder. None: it is not one.
-pub(crate) fn wanted(result: &[u8]) -> Option<BTreeSet<String>> {
+/// The files that belong to a `result.json`, by their paths in the result folder, with their digests. None: it is not
+/// one.
+pub(crate) fn wanted(result: &[u8]) -> Option<BTreeMap<String, Digest>> {
     let result: JobResult = serde_json::from_slice(result).ok()?;
-    Some(outputs(&result).map(|outputs| outputs.files.values().map(kept).collect()).unwrap_or_default())
+    let files = outputs(&result).map(|outputs| outputs.files.clone()).unwrap_or_default();
+    Some(files.into_iter().map(|(name, digest)| (path(&name), digest)).collect())
 }
 
 /// The result in a folder, whose files are given by their paths in it. None: there is none, or it is not whole.
@@ -57,10 +59,8 @@ pub(crate) fn result_from_folder(files: &BTreeMap<String, Vec<u8>>) -> Option<Fo
     let written = files.get(RESULT)?;
     let result: JobResult = serde_json::from_slice(written).ok()?;
     let Written { reports, lacks_metrics } = serde_json::from_slice(written).ok()?;
-    let digests: BTreeSet<&Digest> =
-        outputs(&result).map(|outputs| outputs.files.values().collect()).unwrap_or_default();
-    let held = digests.into_iter().map(|digest| Some((digest.clone(), files.get(&kept(digest))?.clone())));
-    let held = held.collect::<Option<_>>()?;
+    let wanted = wanted(written)?.into_iter();
+    let held = wanted.map(|(path, digest)| Some((digest, files.get(&path)?.clone()))).collect::<Option<_>>()?;
     Some(Found { result, reports, lacks_metrics, files: held })
 }
 
@@ -68,7 +68,8 @@ pub(crate) fn result_from_folder(files: &BTreeMap<String, Vec<u8>>) -> Option<Fo
 pub(crate) fn result_from_log(log: &str) -> Option<Found> {
     let (_, rest) = log.rsplit_once(BEGIN)?;
     let (text, _) = rest.split_once(END)?;
-    // Whoever carries a log may put a time before each line; what we printed is the last word of each.
+    // Whoever carries a log may put a time before each line, also before the end; what we printed is the last word of each.
+    let (text, _) = text.rsplit_once('\n')?;
     let words = text.lines().filter_map(|line| line.split_whitespace().next_back());
     let packed = BASE64.decode(words.collect::<String>()).ok()?;
     let mut archive = tar::Archive::new(GzDecoder::new(packed.as_slice()).take(PRINTED_MAX));

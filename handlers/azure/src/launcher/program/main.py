@@ -18,7 +18,7 @@ def unpack(archive, folder):
             opened.extract(member, folder)
 
 
-def place_of(job, source, outputs, app, environment, kept, left, log, deadline):
+def place_of(job, source, outputs, app, environment, kept, log, deadline):
     """Makes everything that the commands need."""
     variables = dict(os.environ)
     variables.update(PYTHONUNBUFFERED="1", PYTHONDONTWRITEBYTECODE="1")
@@ -27,7 +27,7 @@ def place_of(job, source, outputs, app, environment, kept, left, log, deadline):
         variables["TRAINYARD_PARAMETERS"] = in_snapshot(source, "parameters", job["parameters"])
     if job["data"] is not None:
         path = in_snapshot(source, "data", job["data"])
-        left["files"]["data"] = kept.keep_data(path)
+        kept.keep_data(path)
         variables["TRAINYARD_DATA"] = path
     if app is not None:
         variables["AZUREML_MODEL_DIR"] = os.path.join(app, "model")
@@ -74,7 +74,7 @@ def work(arguments, job, scratch, kept, log, left):
             source = os.path.join(scratch, "source")
         app = arguments.app and os.path.abspath(arguments.app)
         environment = arguments.environment and os.path.abspath(arguments.environment)
-        place = place_of(job, source, outputs, app, environment, kept, left, log, deadline)
+        place = place_of(job, source, outputs, app, environment, kept, log, deadline)
         problems = run_all(job, source, place, log, deadline, left)
         wrong = collect(job, place.folder, outputs, kept, arguments.mlflow, left)
         # What a command that failed has not written is no news.
@@ -90,33 +90,29 @@ def work(arguments, job, scratch, kept, log, left):
         end_leftovers(outputs)
 
 
-def print_result(folder):
+def print_result(folder, files):
     """Prints the result folder, as a packed archive between two marks."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         archive.add(os.path.join(folder, "result.json"), "result.json")
-        for name in sorted(os.listdir(os.path.join(folder, "kept"))):
-            archive.add(os.path.join(folder, "kept", name), "kept/" + name)
+        for name in sorted(files):
+            archive.add(os.path.join(folder, "files", name), "files/" + name)
     text = base64.b64encode(packed.getvalue()).decode()
     lines = [text[at : at + 76] for at in range(0, len(text), 76)]
     print("\n".join(["", BEGIN] + lines + [END]), flush=True)
 
 
-def leave_out_what_is_too_much(folder, left, log):
+def leave_out_what_is_too_much(kept, left, log):
     """A log is no place for large files: those that do not fit are left out, and that is said."""
-    size = 0
-    for name, digest in sorted(left["files"].items()):
-        path = os.path.join(folder, "kept", digest.split(":")[1])
-        size += os.path.getsize(path)
-        if size > PRINTED_MAX:
-            size -= os.path.getsize(path)
-            del left["files"][name]
+    total = 0
+    for name in sorted(kept.files):
+        size = os.path.getsize(os.path.join(kept.folder, name))
+        if total + size > PRINTED_MAX:
+            kept.leave_out(name)
             left["said"].append("%s is not kept: it is too large for a log" % name)
             log.say(left["said"][-1])
-    wanted = {digest.split(":")[1] for digest in left["files"].values()}
-    for name in os.listdir(os.path.join(folder, "kept")):
-        if name not in wanted:
-            os.remove(os.path.join(folder, "kept", name))
+        else:
+            total += size
 
 
 def result_of(problems, left):
@@ -171,13 +167,13 @@ def run(arguments, job, result, scratch):
     """Does the job and leaves its result."""
     # On a mounted store nothing can be added to a file, so the log is written here and copied there.
     log = Log(os.path.join(scratch, "log.txt"))
-    kept = Kept(os.path.join(result, "kept"), scratch)
     left = {"metrics": {}, "files": {}, "said": [], "reports": [], "lacks_metrics": False}
+    kept = Kept(os.path.join(result, "files"), scratch, left["files"])
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, end_now)
     problems = work(arguments, job, scratch, kept, log, left)
     if arguments.print:
-        leave_out_what_is_too_much(result, left, log)
+        leave_out_what_is_too_much(kept, left, log)
     log.say("the job failed" if problems else "the job completed")
     for problem in problems:
         log.say(problem)
@@ -187,7 +183,7 @@ def run(arguments, job, result, scratch):
     with open(os.path.join(result, "result.json"), "wb") as file:
         file.write(text.encode("utf-8", "replace"))
     if arguments.print:
-        print_result(result)
+        print_result(result, kept.files)
     return problems
 
 

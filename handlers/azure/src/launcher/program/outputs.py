@@ -51,31 +51,35 @@ def digest_of(path):
 
 
 class Kept:
-    """Files that are to become artifacts, by their digest."""
+    """Files that are to become artifacts, by their names in the result."""
 
-    def __init__(self, folder, scratch):
+    def __init__(self, folder, scratch, files):
         self.folder = folder
         self.scratch = scratch
+        self.files = files
         os.makedirs(folder, exist_ok=True)
 
-    def keep(self, path):
+    def keep(self, name, path):
         # Copied first: a file that is still written to changes between two readings.
         unfinished = os.path.join(self.scratch, "unfinished")
         shutil.copyfile(path, unfinished)
-        digest = digest_of(unfinished)
-        shutil.copyfile(unfinished, os.path.join(self.folder, digest))
-        return "sha256:" + digest
+        to = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(to), exist_ok=True)
+        shutil.copyfile(unfinished, to)
+        self.files[name] = "sha256:" + digest_of(unfinished)
 
     def keep_data(self, path):
         """Keeps the training data as it is before the commands run; of a folder a list of its files and digests."""
-        if os.path.isfile(path):
-            return self.keep(path)
-        lines = ["%s  %s\n" % (digest_of(file), name) for name, file in files_below(path, "", []).items()]
-        data = "".join(lines).encode("utf-8", "surrogateescape")
-        digest = hashlib.sha256(data).hexdigest()
-        with open(os.path.join(self.folder, digest), "wb") as file:
-            file.write(data)
-        return "sha256:" + digest
+        if not os.path.isfile(path):
+            lines = ["%s  %s\n" % (digest_of(file), name) for name, file in files_below(path, "", []).items()]
+            path = os.path.join(self.scratch, "data")
+            with open(path, "wb") as file:
+                file.write("".join(lines).encode("utf-8", "surrogateescape"))
+        self.keep("data", path)
+
+    def leave_out(self, name):
+        os.remove(os.path.join(self.folder, name))
+        del self.files[name]
 
 
 def metrics_of(text):
@@ -105,7 +109,7 @@ def collect(job, working, outputs, kept, may_be_logged, left):
             problems.append("the report %s leads out of the working folder" % json.dumps(report))
             continue
         for name, file in files_below(path, report, left["said"]).items():
-            left["files"][name] = kept.keep(file)
+            kept.keep(name, file)
             if name.endswith(".xml"):
                 left["reports"].append(name)
     for name, file in files_below(outputs, "", left["said"]).items():
@@ -115,7 +119,7 @@ def collect(job, working, outputs, kept, may_be_logged, left):
                     left["metrics"].update(metrics_of(opened.read()))
             except Refused as error:
                 problems.append("%s: %s" % (METRICS, error))
-        left["files"][name] = kept.keep(file)
+        kept.keep(name, file)
     for required in job["required"]:
         if required in left["files"]:
             continue
