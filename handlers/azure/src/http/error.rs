@@ -1,5 +1,7 @@
 //! Ways in which a call fails.
 
+use std::fmt;
+
 use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
@@ -7,8 +9,6 @@ use reqwest::header::HeaderMap;
 use runner::ports::{PortError, Result};
 use serde_json::Value;
 use tracing::debug;
-
-use super::Call;
 
 /// Nobody is asked to wait for longer than this: a wrong header should not silence us for a day.
 const WAIT_MAX: SignedDuration = SignedDuration::from_hours(1);
@@ -44,7 +44,7 @@ impl Right {
 }
 
 /// Why a call did not do what it should.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct CallError {
     pub kind: Kind,
     /// When the service wants to be asked again.
@@ -92,13 +92,12 @@ impl CallError {
     pub fn of(
         service: &'static str,
         identity: &str,
-        call: &Call<'_>,
+        right: &Right,
         status: StatusCode,
         headers: &HeaderMap,
         body: &[u8],
         now: Timestamp,
     ) -> Self {
-        let right = call.right;
         let (code, said, word) = (status.as_u16(), words(body), own_code(headers, body));
         let failed = format!("could not {}: {code}{said}", right.action);
         let is_limited = code == 429 || code == 503 || (code == 403 && is_rate_limit(headers, &said));
@@ -143,6 +142,14 @@ impl CallError {
         }
     }
 }
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for CallError {}
 
 /// For calls that only tell people something: nobody looks at what is gone.
 pub(crate) fn quietly<T>(result: Result<T, CallError>) -> Result<()> {

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use azure_core::Bytes;
 use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
@@ -53,6 +54,8 @@ pub(crate) struct Call<'a> {
     headers: HeaderMap,
     /// A second one would do it twice.
     is_once: bool,
+    /// The header that is on every answer of the service, and statuses besides success that are answers.
+    signed: Option<(&'static str, &'static [u16])>,
     /// What it takes, for the person who has to grant it.
     pub right: &'a Right,
 }
@@ -66,6 +69,8 @@ pub(crate) enum Body {
     JsonAs(&'static str, Value),
     Form(Vec<(&'static str, String)>),
     Bytes(&'static str, Vec<u8>),
+    /// Bytes of which the headers say what they are.
+    Plain(Bytes),
 }
 
 /// What a service answered, when it did what it was asked.
@@ -79,7 +84,7 @@ pub(crate) struct Answer {
 
 impl<'a> Call<'a> {
     pub fn new(method: Method, url: Url, body: Body, right: &'a Right) -> Self {
-        Self { method, url, body, headers: HeaderMap::new(), is_once: false, right }
+        Self { method, url, body, headers: HeaderMap::new(), is_once: false, signed: None, right }
     }
 
     pub fn get(url: Url, right: &'a Right) -> Self {
@@ -93,6 +98,19 @@ impl<'a> Call<'a> {
     /// With a header of its own.
     pub fn with(mut self, name: &'static str, value: HeaderValue) -> Self {
         self.headers.insert(HeaderName::from_static(name), value);
+        self
+    }
+
+    /// With all these headers.
+    pub fn with_all(mut self, headers: HeaderMap) -> Self {
+        self.headers.extend(headers);
+        self
+    }
+
+    /// What comes back may be anybody's content, also a page or half of a JSON. The service is known by this header, and
+    /// with these statuses it answers, too: the caller makes something of them.
+    pub fn signed_by(mut self, header: &'static str, statuses: &'static [u16]) -> Self {
+        self.signed = Some((header, statuses));
         self
     }
 
@@ -169,6 +187,7 @@ impl Client {
             Body::JsonAs(name, body) => request.header(CONTENT_TYPE, *name).body(body.to_string()),
             Body::Form(fields) => request.form(fields),
             Body::Bytes(name, bytes) => request.header(CONTENT_TYPE, *name).body(bytes.clone()),
+            Body::Plain(bytes) => request.body(bytes.clone()),
         };
         let unreachable = |error: reqwest::Error| {
             let reason = format!("could not {}: {}", call.right.action, causes(&error.without_url()));
@@ -187,6 +206,17 @@ impl Client {
                 Cut::Broken(_) => CallError::unavailable(self.service, reason),
             }
         })?;
+        if let Some((header, statuses)) = call.signed
+            && (status.is_success() || statuses.contains(&status.as_u16()))
+        {
+            if headers.contains_key(header) {
+                return Ok(Answer { service: self.service, status, headers, body });
+            }
+            if status.is_success() {
+                let reason = format!("could not {}: somebody else answers, without {header}", call.right.action);
+                return Err(CallError::unavailable(self.service, reason));
+            }
+        }
         // A page for people instead of an answer is how Azure DevOps asks to sign in.
         let is_page = is_html(&headers) || status == StatusCode::NON_AUTHORITATIVE_INFORMATION;
         if status.is_success() && !is_page {
@@ -198,7 +228,7 @@ impl Client {
             return Ok(answer);
         }
         let error =
-            CallError::of(self.service, &self.credential.identity(), call, status, &headers, &body, self.clock.now());
+            CallError::of(self.service, &self.identity(), call.right, status, &headers, &body, self.clock.now());
         if let Some(until) = error.until {
             *self.not_before.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
         }
@@ -230,6 +260,11 @@ impl Client {
 
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Who calls.
+    pub fn identity(&self) -> String {
+        self.credential.identity()
     }
 }
 

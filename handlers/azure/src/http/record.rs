@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{StatusCode, Url};
 use serde_json::{Map, Value, json};
 use tracing::warn;
@@ -60,7 +60,7 @@ impl Recorder {
         told: &HeaderMap,
         body: &[u8],
     ) {
-        let mut headers = object(sent.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or(MASK))));
+        let mut headers = object(sent.iter().map(|(name, value)| (name.as_str(), shown(value))));
         if !scheme.is_empty() {
             headers.insert(AUTHORIZATION.as_str().into(), format!("{scheme} {MASK}").into());
         }
@@ -73,10 +73,8 @@ impl Recorder {
                 let form = Url::parse_with_params("form:", fields).expect("a constant address");
                 (Some("application/x-www-form-urlencoded"), form.query().unwrap_or_default().into())
             }
-            Body::Bytes(name, bytes) => {
-                let text = std::str::from_utf8(bytes).map(Value::from);
-                (Some(*name), text.unwrap_or_else(|_| json!({"$base64": BASE64.encode(bytes)})))
-            }
+            Body::Bytes(name, bytes) => (Some(*name), plain(bytes)),
+            Body::Plain(bytes) => (None, plain(bytes)),
         };
         if let Some(content_type) = content_type {
             headers.insert("content-type".into(), content_type.into());
@@ -105,6 +103,17 @@ impl Recorder {
             warn!("An exchange is not recorded: {error}");
         }
     }
+}
+
+/// Text where it is text.
+fn plain(bytes: &[u8]) -> Value {
+    let text = std::str::from_utf8(bytes).map(Value::from);
+    text.unwrap_or_else(|_| json!({"$base64": BASE64.encode(bytes)}))
+}
+
+/// What a header says, unless it is a secret.
+fn shown(value: &HeaderValue) -> &str {
+    value.to_str().ok().filter(|_| !value.is_sensitive()).unwrap_or(MASK)
 }
 
 /// An address without the signature that opens it.
