@@ -38,5 +38,6 @@ mod service_bus;
 mod text;
 
 pub use azure_devops::{AzureDevops, DevopsRepository, DevopsSettings, StatusPolicy};
+pub use azure_ml::{AzureMl, AzureMlCluster, AzureMlCompute, AzureMlSettings};
 pub use credential::{Anybody, Credential, GithubApp, ManagedIdentity, PersonalAccessToken, Token};
 pub use github::{Github, GithubRepository, GithubSettings, Shown};

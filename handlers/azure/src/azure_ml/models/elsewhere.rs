@@ -53,7 +53,8 @@ impl AzureMl {
         let is_model = |file: &&String| MODEL_FILES.iter().any(|ending| file.ends_with(ending));
         let models: Vec<&String> = files.iter().filter(is_model).collect();
         let file = match (&files[..], &models[..]) {
-            ([file], _) | (_, [file]) => (*file).clone(),
+            ([file], _) => file.clone(),
+            (_, [file]) => (*file).clone(),
             ([], _) => return Err(cannot(format!("there is nothing at {uri}"))),
             _ => {
                 let advice = "a run can release a model of one file; register that file";
