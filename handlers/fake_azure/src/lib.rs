@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(missing_docs, reason = "members are named as the services name them")]
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -124,7 +125,7 @@ impl Asked<'_> {
 #[derive(Debug, Clone, Default)]
 pub struct Told {
     pub status: u16,
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     pub content_type: Option<&'static str>,
     pub body: Vec<u8>,
 }
@@ -151,8 +152,8 @@ impl Told {
 
     /// The same with a header more.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 
@@ -378,7 +379,7 @@ fn response(told: Told) -> Response {
         response = response.header("content-type", content_type);
     }
     for (name, value) in told.headers {
-        response = response.header(name, value);
+        response = response.header(&*name, value);
     }
     response.body(Body::from(told.body)).unwrap()
 }
