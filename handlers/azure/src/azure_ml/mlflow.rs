@@ -98,4 +98,3 @@ impl Details {
         Url::parse(address).map(Some).map_err(|_| super::refused("the address of the job's log cannot be read"))
     }
 }
-

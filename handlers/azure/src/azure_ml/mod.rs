@@ -137,6 +137,9 @@ impl fmt::Display for AzureMl {
 
 impl fmt::Debug for AzureMl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AzureMl").field("settings", &self.settings).field("client", &self.client).finish_non_exhaustive()
+        f.debug_struct("AzureMl")
+            .field("settings", &self.settings)
+            .field("client", &self.client)
+            .finish_non_exhaustive()
     }
 }

@@ -109,7 +109,9 @@ impl AzureMlSettings {
         };
         let names = [&self.subscription, &self.resource_group, &self.workspace, &self.compute.name];
         if names.iter().any(|name| name.is_empty() || name.contains('/')) {
-            return wrong("`subscription`, `resource_group`, `workspace` and `compute.name` are names, none of them empty");
+            return wrong(
+                "`subscription`, `resource_group`, `workspace` and `compute.name` are names, none of them empty",
+            );
         }
         if self.images.as_ref().is_some_and(|images| images.contains(['@', ' ']) || !images.contains('/')) {
             return wrong("`images` is a repository such as contoso.azurecr.io/diabetes");

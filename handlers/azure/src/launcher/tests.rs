@@ -247,8 +247,7 @@ fn a_load_test_measures_the_image_and_names_what_is_wrong() {
     fs::write(&program, server).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let mut job = job(&[]);
-    job.load =
-        Some(pipeline::manifest::Load { payload: "smoke.json".into(), seconds: 1, concurrency: 2 });
+    job.load = Some(pipeline::manifest::Load { payload: "smoke.json".into(), seconds: 1, concurrency: 2 });
     job.entry = Some("score.py".into());
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     job.variables.insert("PATH".into(), path);

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::rules::{only, refused, text, texts, unchanged};
-use super::{ACCOUNT, AzureMl, CONTAINER, LOCATION, MANAGEMENT, SUBSCRIPTION, id, missing, resource};
+use super::{ACCOUNT, AzureMl, CONTAINER, DATASTORE, LOCATION, MANAGEMENT, SUBSCRIPTION, id, missing, resource};
 use crate::blob::Blob;
 use crate::{Asked, Told};
 
@@ -91,13 +91,36 @@ pub struct Job {
 }
 
 const JOB: [&str; 18] = [
-    "codeId", "command", "componentId", "computeId", "description", "displayName", "environmentId",
-    "environmentVariables", "experimentName", "identity", "inputs", "isArchived", "jobType", "limits", "outputs",
-    "properties", "resources", "tags",
+    "codeId",
+    "command",
+    "componentId",
+    "computeId",
+    "description",
+    "displayName",
+    "environmentId",
+    "environmentVariables",
+    "experimentName",
+    "identity",
+    "inputs",
+    "isArchived",
+    "jobType",
+    "limits",
+    "outputs",
+    "properties",
+    "resources",
+    "tags",
 ];
 const FIXED: [&str; 10] = [
-    "codeId", "command", "computeId", "displayName", "environmentId", "environmentVariables", "experimentName", "inputs",
-    "outputs", "limits",
+    "codeId",
+    "command",
+    "computeId",
+    "displayName",
+    "environmentId",
+    "environmentVariables",
+    "experimentName",
+    "inputs",
+    "outputs",
+    "limits",
 ];
 
 impl Job {
@@ -142,6 +165,18 @@ impl Job {
 }
 
 impl AzureMl {
+    /// Puts a job there that runs from this moment on and ends so.
+    pub fn add_job(&mut self, name: &str, now: Timestamp, end: JobEnd) {
+        let uri = format!("azureml://datastores/{DATASTORE}/paths/trainyard/{name}/");
+        let output = json!({"jobOutputType": "uri_folder", "mode": "ReadWriteMount", "uri": uri});
+        let properties = json!({
+            "jobType": "Command", "experimentName": "diabetes", "command": "python launch.py",
+            "environmentId": id("environments/theirs/versions/1"), "outputs": {"result": output},
+        });
+        let job = Job { properties, created_at: now, canceled_at: None, end: Some(end), is_delivered: false };
+        self.jobs.entry(name.to_owned()).or_insert(job);
+    }
+
     /// Goes on to this moment: jobs begin to run, and what they leave is put where it belongs.
     pub(super) fn advance(&mut self, now: Timestamp, blob: &mut Blob) {
         let pace = self.pace;
@@ -166,7 +201,10 @@ impl AzureMl {
         let properties = &self.jobs[name].properties;
         let asset = |member: &str| {
             let id = properties[member].as_str().unwrap_or_default();
-            self.assets.get(id.strip_prefix(&self::id("")).unwrap_or(id).trim_start_matches('/')).cloned().unwrap_or_default()
+            self.assets
+                .get(id.strip_prefix(&self::id("")).unwrap_or(id).trim_start_matches('/'))
+                .cloned()
+                .unwrap_or_default()
         };
         let (code, environment) = (asset("codeId"), asset("environmentId"));
         let container = code["codeUri"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default();
@@ -210,7 +248,9 @@ impl AzureMl {
     pub(super) fn cancel_operation(&self, asked: &Asked<'_>, name: &str) -> Told {
         match self.jobs.get(name).map(|job| job.status(self.pace, asked.now)) {
             None => missing(asked),
-            Some("CancelRequested") => Told::empty(202).with("location", asked.path.join("/")).with("retry-after", "10"),
+            Some("CancelRequested") => {
+                Told::empty(202).with("location", asked.path.join("/")).with("retry-after", "10")
+            }
             Some(_) => Told::empty(200),
         }
     }

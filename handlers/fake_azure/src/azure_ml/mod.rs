@@ -19,12 +19,10 @@ mod rules;
 mod run;
 mod tracking;
 
-pub use jobs::{JobEnd, JobOrder, OnJob, Pace};
+pub use computes::Compute;
+pub use jobs::{Job, JobEnd, JobOrder, OnJob, Pace};
+pub use models::Model;
 pub use run::run_with_python;
-
-use computes::Compute;
-use jobs::Job;
-use models::Model;
 
 const API_VERSION: &str = "2024-10-01";
 const MANAGEMENT: &str = "management.azure.com";
@@ -77,9 +75,17 @@ impl AzureMl {
             ["subscriptions", SUBSCRIPTION, "providers", _, "locations", _, "mfeOperationResults", name] => {
                 self.cancel_operation(asked, name)
             }
-            ["subscriptions", SUBSCRIPTION, "resourceGroups", RESOURCE_GROUP, "providers", _, "workspaces", WORKSPACE, rest @ ..] => {
-                self.in_workspace(asked, rest, blob)
-            }
+            [
+                "subscriptions",
+                SUBSCRIPTION,
+                "resourceGroups",
+                RESOURCE_GROUP,
+                "providers",
+                _,
+                "workspaces",
+                WORKSPACE,
+                rest @ ..,
+            ] => self.in_workspace(asked, rest, blob),
             _ => missing(asked),
         }
     }
@@ -117,7 +123,8 @@ fn workspace(asked: &Asked<'_>) -> Told {
     if asked.method != "GET" {
         return missing(asked);
     }
-    let provider = |name: &str| format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}/providers/{name}");
+    let provider =
+        |name: &str| format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}/providers/{name}");
     Told::json(
         200,
         &json!({

@@ -17,7 +17,15 @@ pub struct Model {
 }
 
 const VERSION: [&str; 10] = [
-    "description", "flavors", "isAnonymous", "isArchived", "jobName", "modelType", "modelUri", "properties", "stage",
+    "description",
+    "flavors",
+    "isAnonymous",
+    "isArchived",
+    "jobName",
+    "modelType",
+    "modelUri",
+    "properties",
+    "stage",
     "tags",
 ];
 

@@ -32,7 +32,8 @@ pub fn run_with_python(order: &JobOrder) -> JobEnd {
         is_good: output.status.success(),
         secs: Some(0),
         files,
-        error: (!output.status.success()).then(|| format!("Execution failed. User process exited with a status that is not 0. {said}")),
+        error: (!output.status.success())
+            .then(|| format!("Execution failed. User process exited with a status that is not 0. {said}")),
         log: String::from_utf8_lossy(&output.stdout).into_owned(),
         metrics: BTreeMap::new(),
     }

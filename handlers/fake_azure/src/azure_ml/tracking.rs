@@ -70,5 +70,8 @@ fn run(name: &str, job: &Job, status: &str, now: Timestamp) -> Value {
 
 fn unknown(name: &str) -> Told {
     let message = format!("Run with id {name} was not found.");
-    Told::json(404, &json!({"error": {"code": "UserError", "message": message, "innerError": {"code": "NotFoundError"}}}))
+    Told::json(
+        404,
+        &json!({"error": {"code": "UserError", "message": message, "innerError": {"code": "NotFoundError"}}}),
+    )
 }

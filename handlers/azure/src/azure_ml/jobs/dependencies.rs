@@ -79,11 +79,13 @@ fn beside(file: &str, other: &str) -> String {
 
 /// A file of the snapshot.
 fn text_of(snapshot: &[u8], file: &str) -> Result<String, String> {
-    let wanted = plain(Path::new(file)).ok_or_else(|| format!("the dependency file {file:?} is outside of the repository"))?;
+    let wanted =
+        plain(Path::new(file)).ok_or_else(|| format!("the dependency file {file:?} is outside of the repository"))?;
     let broken = |error: std::io::Error| format!("the snapshot cannot be read: {error}");
     for entry in Archive::new(snapshot).entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
-        let is_it = entry.header().entry_type().is_file() && plain(&entry.path().map_err(broken)?).as_ref() == Some(&wanted);
+        let is_it =
+            entry.header().entry_type().is_file() && plain(&entry.path().map_err(broken)?).as_ref() == Some(&wanted);
         if is_it {
             let mut text = String::new();
             return match entry.read_to_string(&mut text) {

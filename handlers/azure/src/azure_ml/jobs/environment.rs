@@ -20,7 +20,10 @@ impl AzureMl {
             (Some(digest), Some(repository)) => Some(format!("{repository}@{digest}")),
             (Some(_), None) => {
                 let why = "name the registry's repository in the workspace's setting `images`";
-                return Err(refused(format!("job {} runs in an image, and {self} does not know where it is: {why}", spec.name)));
+                return Err(refused(format!(
+                    "job {} runs in an image, and {self} does not know where it is: {why}",
+                    spec.name
+                )));
             }
         };
         if let Some(image) = image {

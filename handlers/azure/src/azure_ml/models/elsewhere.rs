@@ -16,7 +16,8 @@ const NO_RUN: &str = "elsewhere";
 const MODEL_FILES: [&str; 10] =
     [".pkl", ".joblib", ".onnx", ".pt", ".pth", ".h5", ".keras", ".xgb", ".ubj", ".safetensors"];
 /// Where systems write the commit, as tags or properties.
-const COMMITS: [&str; 5] = ["commit", "git_commit", "mlflow.source.git.commit", "azureml.git.commit", "BUILD_SOURCEVERSION"];
+const COMMITS: [&str; 5] =
+    ["commit", "git_commit", "mlflow.source.git.commit", "azureml.git.commit", "BUILD_SOURCEVERSION"];
 
 impl AzureMl {
     /// What can be known of such a version. Its file becomes one of the artifacts, so that a run can release it.

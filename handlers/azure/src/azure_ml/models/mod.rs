@@ -71,7 +71,8 @@ impl ModelRegistry for AzureMl {
     }
 
     async fn tag(&self, name: &ModelName, version: u64, tags: &BTreeMap<String, String>) -> Result<()> {
-        let held: Option<Value> = self.find(&["models", name.as_str(), "versions", &version.to_string()], &READ).await?;
+        let held: Option<Value> =
+            self.find(&["models", name.as_str(), "versions", &version.to_string()], &READ).await?;
         let held = held.ok_or_else(|| refused(format!("there is no version {version} of the model {name}")))?;
         let Some(body) = version::tagged(&held, tags) else { return Ok(()) };
         let segments = ["models", name.as_str(), "versions", &version.to_string()];
