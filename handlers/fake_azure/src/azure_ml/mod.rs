@@ -58,14 +58,28 @@ pub struct AzureMl {
     pub on_job: Option<OnJob>,
     /// As many items as a page of a list has, at most; 0: as many as are asked for.
     pub page: usize,
+    /// Its containers are there.
+    is_set_up: bool,
 }
 
 impl AzureMl {
+    /// The containers that a workspace is made with.
+    fn set_up(&mut self, blob: &mut Blob) {
+        if !self.is_set_up {
+            self.is_set_up = true;
+            for container in [CONTAINER, ARTIFACTS_CONTAINER] {
+                // Who gets a signature gets the container, too; nobody is told this one.
+                blob.sas(ACCOUNT, container);
+            }
+        }
+    }
+
     /// What is asked of Azure Resource Manager.
     pub fn managed(&mut self, asked: &Asked<'_>, blob: &mut Blob) -> Told {
         if let Err(refused) = rules::check(asked) {
             return refused;
         }
+        self.set_up(blob);
         self.advance(asked.now, blob);
         let segments = asked.segments();
         match &segments[..] {
