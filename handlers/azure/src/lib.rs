@@ -39,5 +39,6 @@ mod text;
 
 pub use azure_devops::{AzureDevops, DevopsRepository, DevopsSettings, StatusPolicy};
 pub use blob::{BlobSettings, BlobStorage};
+pub use azure_ml::{AzureMl, AzureMlCluster, AzureMlCompute, AzureMlSettings};
 pub use credential::{Anybody, Credential, GithubApp, ManagedIdentity, PersonalAccessToken, Token};
 pub use github::{Github, GithubRepository, GithubSettings, Shown};

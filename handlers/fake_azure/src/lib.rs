@@ -334,7 +334,10 @@ fn handle(fake: &Fake, seen: &Seen) -> Told {
         "api.github.com" => world.github.answer(&asked),
         "login.microsoftonline.com" => world.login.answer(&asked),
         "management.azure.com" => managed(&mut world, &asked),
-        host if host.ends_with(".api.azureml.ms") => world.azure_ml.tracking(&asked),
+        host if host.ends_with(".api.azureml.ms") => {
+            let World { azure_ml, blob, .. } = &mut *world;
+            azure_ml.tracking(&asked, blob)
+        }
         host if host.ends_with(".azurecr.io") => world.container_registry.data(&asked),
         host if host.ends_with(".azuredatabricks.net") => world.databricks.answer(&asked),
         host if host.ends_with(".azmk8s.io") => world.kubernetes.answer(&asked),
@@ -356,7 +359,10 @@ fn managed(world: &mut World, asked: &Asked<'_>) -> Told {
     let provider = segments.iter().rposition(|segment| segment.eq_ignore_ascii_case("providers"));
     let provider = provider.and_then(|at| segments.get(at + 1)).copied().unwrap_or("Microsoft.Resources");
     match provider {
-        "Microsoft.MachineLearningServices" => world.azure_ml.managed(asked),
+        "Microsoft.MachineLearningServices" => {
+            let World { azure_ml, blob, .. } = world;
+            azure_ml.managed(asked, blob)
+        }
         "Microsoft.ContainerRegistry" => {
             let World { container_registry, blob, .. } = world;
             container_registry.managed(asked, blob)

@@ -1,0 +1,349 @@
+//! Jobs, which go through their states by the clock.
+//!
+//! ```text
+//! NotStarted -> Starting -> Preparing -> Queued -> Running -> Finalizing -> Completed | Failed
+//!                                                     `-> CancelRequested -> Canceled
+//! ```
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::rules::{only, refused, text, texts, unchanged};
+use super::{ACCOUNT, AzureMl, CONTAINER, DATASTORE, LOCATION, MANAGEMENT, SUBSCRIPTION, id, missing, resource};
+use crate::blob::Blob;
+use crate::{Asked, Told};
+
+/// What becomes of a job, decided when it begins to run.
+pub type OnJob = Box<dyn FnMut(&JobOrder) -> JobEnd + Send>;
+
+/// How long a job is in each state, in seconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pace {
+    pub starting: i64,
+    pub preparing: i64,
+    pub queued: i64,
+    pub finalizing: i64,
+    pub canceling: i64,
+}
+
+/// A job, as the machine that runs it sees it.
+#[derive(Debug, Clone)]
+pub struct JobOrder {
+    pub name: String,
+    pub command: String,
+    pub variables: BTreeMap<String, String>,
+    /// The files of its code.
+    pub code: BTreeMap<String, Vec<u8>>,
+    /// The image of its environment.
+    pub image: String,
+    /// What its environment installs, if anything.
+    pub conda: Option<String>,
+}
+
+/// What becomes of it.
+#[derive(Debug, Clone, Default)]
+pub struct JobEnd {
+    pub is_good: bool,
+    /// How long it runs, in seconds. None: until somebody cancels it.
+    pub secs: Option<i64>,
+    /// What it leaves in its output `result`.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// What the service says about a failure.
+    pub error: Option<String>,
+    /// What it prints.
+    pub log: String,
+    /// What it logs to MLflow.
+    pub metrics: BTreeMap<String, Value>,
+}
+
+impl JobEnd {
+    /// At once and well.
+    #[must_use]
+    pub fn good() -> Self {
+        Self { is_good: true, secs: Some(0), ..Self::default() }
+    }
+
+    /// At once and badly.
+    #[must_use]
+    pub fn bad(error: &str) -> Self {
+        Self { secs: Some(0), error: Some(error.to_owned()), ..Self::default() }
+    }
+
+    /// Never.
+    #[must_use]
+    pub fn endless() -> Self {
+        Self::default()
+    }
+}
+
+/// A job.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// As it was asked for.
+    pub properties: Value,
+    created_at: Timestamp,
+    canceled_at: Option<Timestamp>,
+    pub end: Option<JobEnd>,
+    /// Its files are where they belong.
+    is_delivered: bool,
+}
+
+const JOB: [&str; 18] = [
+    "codeId",
+    "command",
+    "componentId",
+    "computeId",
+    "description",
+    "displayName",
+    "environmentId",
+    "environmentVariables",
+    "experimentName",
+    "identity",
+    "inputs",
+    "isArchived",
+    "jobType",
+    "limits",
+    "outputs",
+    "properties",
+    "resources",
+    "tags",
+];
+const FIXED: [&str; 10] = [
+    "codeId",
+    "command",
+    "computeId",
+    "displayName",
+    "environmentId",
+    "environmentVariables",
+    "experimentName",
+    "inputs",
+    "outputs",
+    "limits",
+];
+
+impl Job {
+    fn runs_at(&self, pace: Pace) -> Timestamp {
+        self.created_at + SignedDuration::from_secs(pace.starting + pace.preparing + pace.queued)
+    }
+
+    /// When its commands have ended, if they will.
+    fn ends_at(&self, pace: Pace) -> Option<Timestamp> {
+        let secs = self.end.as_ref()?.secs?;
+        Some(self.runs_at(pace) + SignedDuration::from_secs(secs))
+    }
+
+    /// A cancel counts as long as the job has not ended.
+    fn is_canceled(&self, pace: Pace) -> Option<Timestamp> {
+        let done = self.ends_at(pace).map(|end| end + SignedDuration::from_secs(pace.finalizing));
+        self.canceled_at.filter(|canceled| done.is_none_or(|done| *canceled < done))
+    }
+
+    pub(super) fn status(&self, pace: Pace, now: Timestamp) -> &'static str {
+        let secs = SignedDuration::from_secs;
+        if let Some(canceled) = self.is_canceled(pace) {
+            return if now < canceled + secs(pace.canceling) { "CancelRequested" } else { "Canceled" };
+        }
+        let states = [("Starting", pace.starting), ("Preparing", pace.preparing), ("Queued", pace.queued)];
+        let mut until = self.created_at;
+        for (state, long) in states {
+            until += secs(long);
+            if now < until {
+                return state;
+            }
+        }
+        match (self.ends_at(pace), &self.end) {
+            (Some(end), Some(how)) if now >= end => match (now < end + secs(pace.finalizing), how.is_good) {
+                (true, _) => "Finalizing",
+                (false, true) => "Completed",
+                (false, false) => "Failed",
+            },
+            _ => "Running",
+        }
+    }
+}
+
+impl AzureMl {
+    /// Puts a job there that runs from this moment on and ends so.
+    pub fn add_job(&mut self, name: &str, now: Timestamp, end: JobEnd) {
+        let uri = format!("azureml://datastores/{DATASTORE}/paths/trainyard/{name}/");
+        let output = json!({"jobOutputType": "uri_folder", "mode": "ReadWriteMount", "uri": uri});
+        let properties = json!({
+            "jobType": "Command", "experimentName": "diabetes", "command": "python launch.py",
+            "environmentId": id("environments/theirs/versions/1"), "outputs": {"result": output},
+        });
+        let job = Job { properties, created_at: now, canceled_at: None, end: Some(end), is_delivered: false };
+        self.jobs.entry(name.to_owned()).or_insert(job);
+    }
+
+    /// Goes on to this moment: jobs begin to run, and what they leave is put where it belongs.
+    pub(super) fn advance(&mut self, now: Timestamp, blob: &mut Blob) {
+        let pace = self.pace;
+        let names: Vec<String> = self.jobs.keys().cloned().collect();
+        for name in names {
+            let job = &self.jobs[&name];
+            if job.end.is_none() && now >= job.runs_at(pace) && job.canceled_at.is_none() {
+                let order = self.order(&name, blob);
+                let end = self.on_job.as_mut().map_or_else(JobEnd::good, |on_job| on_job(&order));
+                self.jobs.get_mut(&name).unwrap().end = Some(end);
+            }
+            let job = self.jobs.get_mut(&name).unwrap();
+            let has_ended = job.ends_at(pace).is_some_and(|end| now >= end) && job.is_canceled(pace).is_none();
+            if has_ended && !job.is_delivered {
+                job.is_delivered = true;
+                deliver(job, blob);
+            }
+        }
+    }
+
+    fn order(&self, name: &str, blob: &Blob) -> JobOrder {
+        let properties = &self.jobs[name].properties;
+        let asset = |member: &str| {
+            let id = properties[member].as_str().unwrap_or_default();
+            self.assets
+                .get(id.strip_prefix(&self::id("")).unwrap_or(id).trim_start_matches('/'))
+                .cloned()
+                .unwrap_or_default()
+        };
+        let (code, environment) = (asset("codeId"), asset("environmentId"));
+        let container = code["codeUri"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+        let files = blob.list(ACCOUNT, container, "").into_iter();
+        let variables = properties["environmentVariables"].as_object().into_iter().flatten();
+        JobOrder {
+            name: name.to_owned(),
+            command: properties["command"].as_str().unwrap_or_default().to_owned(),
+            variables: variables.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect(),
+            code: files.map(|file| (file.clone(), blob.get(ACCOUNT, container, &file).unwrap())).collect(),
+            image: environment["image"].as_str().unwrap_or_default().to_owned(),
+            conda: environment["condaFile"].as_str().map(str::to_owned),
+        }
+    }
+
+    pub(super) fn job(&mut self, asked: &Asked<'_>, path: &[&str]) -> Told {
+        match (asked.method, path) {
+            ("GET", [name]) => match self.jobs.contains_key(*name) {
+                true => Told::json(200, &self.show_job(asked, name, None)),
+                false => missing(asked),
+            },
+            ("PUT", [name]) => self.put_job(asked, name),
+            ("POST", [name, "cancel"]) => {
+                let pace = self.pace;
+                let Some(job) = self.jobs.get_mut(*name) else { return missing(asked) };
+                if ["Completed", "Failed", "Canceled"].contains(&job.status(pace, asked.now)) {
+                    return refused("The run is in a terminal state and cannot be canceled.");
+                }
+                job.canceled_at.get_or_insert(asked.now);
+                let base = asked.address(MANAGEMENT);
+                let location = format!(
+                    "{base}/subscriptions/{SUBSCRIPTION}/providers/Microsoft.MachineLearningServices/locations/{LOCATION}/\
+                     mfeOperationResults/{name}?api-version=2024-10-01"
+                );
+                Told::empty(202).with("location", location).with("retry-after", "10")
+            }
+            _ => missing(asked),
+        }
+    }
+
+    pub(super) fn cancel_operation(&self, asked: &Asked<'_>, name: &str) -> Told {
+        match self.jobs.get(name).map(|job| job.status(self.pace, asked.now)) {
+            None => missing(asked),
+            Some("CancelRequested") => {
+                Told::empty(202).with("location", asked.path.join("/")).with("retry-after", "10")
+            }
+            Some(_) => Told::empty(200),
+        }
+    }
+
+    fn put_job(&mut self, asked: &Asked<'_>, name: &str) -> Told {
+        let properties = &asked.body["properties"];
+        if let Err(refused) = self.allowed(name, properties) {
+            return refused;
+        }
+        if let Some(job) = self.jobs.get_mut(name) {
+            if let Err(refused) = unchanged(&job.properties, properties, &FIXED) {
+                return refused;
+            }
+            job.properties["tags"] = properties["tags"].clone();
+            return Told::json(200, &self.show_job(asked, name, None));
+        }
+        let job = Job {
+            properties: properties.clone(),
+            created_at: asked.now,
+            canceled_at: None,
+            end: None,
+            is_delivered: false,
+        };
+        self.jobs.insert(name.to_owned(), job);
+        Told::json(201, &self.show_job(asked, name, Some("NotStarted")))
+    }
+
+    fn allowed(&self, name: &str, properties: &Value) -> Result<(), Told> {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        if name.len() > 255 || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(is_word) {
+            return Err(refused("The name of a job has letters, digits, - and _."));
+        }
+        match text(properties, "jobType")? {
+            "Command" => {}
+            other => return Err(refused(format!("{other:?} is not a known jobType; they are spelled as in Command."))),
+        }
+        only(properties, &JOB)?;
+        texts(properties)?;
+        text(properties, "command")?;
+        let environment = text(properties, "environmentId")?;
+        let mut wanted = vec![environment];
+        wanted.extend(properties["codeId"].as_str());
+        for wanted in wanted {
+            let key = wanted.strip_prefix(&id("")).unwrap_or_default().trim_start_matches('/');
+            if !self.assets.contains_key(key) {
+                return Err(refused(format!("{wanted} is not there.")));
+            }
+        }
+        let compute = text(properties, "computeId")?;
+        let compute = compute.strip_prefix(&id("computes/")).and_then(|name| self.computes.get(name));
+        if compute.is_none() {
+            return Err(refused("Unknown compute target: it is not in the workspace."));
+        }
+        let outputs = properties["outputs"].as_object().into_iter().flatten();
+        for (name, output) in outputs {
+            let kinds = ["uri_file", "uri_folder", "mltable", "custom_model", "mlflow_model", "triton_model"];
+            let modes = ["ReadWriteMount", "Upload", "Direct"];
+            if !kinds.contains(&text(output, "jobOutputType")?) || !modes.contains(&text(output, "mode")?) {
+                return Err(refused(format!("The output {name} has no known type or mode.")));
+            }
+        }
+        if properties["limits"].is_object() {
+            let timeout = properties["limits"]["timeout"].as_str().unwrap_or("PT1S").parse::<jiff::Span>();
+            if text(&properties["limits"], "jobLimitsType")? != "Command" || timeout.is_err() {
+                return Err(refused("The limits are not those of a Command."));
+            }
+        }
+        let identity = properties["identity"]["identityType"].as_str().unwrap_or("AMLToken");
+        if !["AMLToken", "Managed", "UserIdentity"].contains(&identity) {
+            return Err(refused("The identityType is not known."));
+        }
+        Ok(())
+    }
+
+    fn show_job(&self, asked: &Asked<'_>, name: &str, status: Option<&str>) -> Value {
+        let job = &self.jobs[name];
+        let mut properties = job.properties.clone();
+        properties["status"] = status.unwrap_or_else(|| job.status(self.pace, asked.now)).into();
+        let tracking = format!("azureml://{}/mlflow/v1.0{}?", super::TRACKING, id(""));
+        let page = format!("https://ml.azure.com/runs/{name}?wsid={}", id(""));
+        properties["services"] = json!({
+            "Tracking": {"jobServiceType": "Tracking", "endpoint": tracking},
+            "Studio": {"jobServiceType": "Studio", "endpoint": page},
+        });
+        resource(asked, &format!("jobs/{name}"), &properties)
+    }
+}
+
+/// Puts what a job leaves on its datastore.
+fn deliver(job: &Job, blob: &mut Blob) {
+    let uri = job.properties["outputs"]["result"]["uri"].as_str().unwrap_or_default();
+    let Some((_, path)) = uri.split_once("/paths/") else { return };
+    for (name, bytes) in &job.end.as_ref().unwrap().files {
+        blob.put(ACCOUNT, CONTAINER, &format!("{}/{name}", path.trim_end_matches('/')), bytes.clone());
+    }
+}
