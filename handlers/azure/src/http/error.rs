@@ -101,6 +101,8 @@ impl CallError {
         let right = call.right;
         let (code, said, word) = (status.as_u16(), words(body), own_code(headers, body));
         let failed = format!("could not {}: {code}{said}", right.action);
+        // Databricks' word for a token that has expired.
+        let is_stale = code == 403 && said.contains("Invalid access token");
         let is_limited = code == 429 || code == 503 || (code == 403 && is_rate_limit(headers, &said));
         let (kind, reason) = match code {
             _ if is_limited => {
@@ -109,7 +111,7 @@ impl CallError {
                 let reason = format!("{failed}; asked to wait {} s, until {until}", wait.as_secs());
                 return Self { kind: Kind::Unavailable, until: Some(until), status: code, code: word, service, reason };
             }
-            401 | 200..=399 => {
+            _ if matches!(code, 401 | 200..=399) || is_stale => {
                 let reason = format!(
                     "could not {}: {identity} is not authenticated ({code}{said}). Its token may have expired, or it \
                      was never added. {}",
