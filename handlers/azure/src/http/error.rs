@@ -17,6 +17,10 @@ const WAIT: SignedDuration = SignedDuration::from_secs(30);
 /// Characters of a service's own words that are passed on.
 const WORDS_MAX: usize = 300;
 
+/// Databricks' words for a token that has expired, which it says with a status for something else:
+/// [databricks-sdk-go issue 1061](https://github.com/databricks/databricks-sdk-go/issues/1061).
+const STALE: [&str; 4] = ["Invalid access token", "JWT has expired", "token expired", "ExpiredJwtException"];
+
 /// What a call takes, in the words of the pages where it is granted.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Right {
@@ -101,8 +105,7 @@ impl CallError {
         let right = call.right;
         let (code, said, word) = (status.as_u16(), words(body), own_code(headers, body));
         let failed = format!("could not {}: {code}{said}", right.action);
-        // Databricks' word for a token that has expired.
-        let is_stale = code == 403 && said.contains("Invalid access token");
+        let is_stale = matches!(code, 400 | 403) && STALE.iter().any(|words| said.contains(words));
         let is_limited = code == 429 || code == 503 || (code == 403 && is_rate_limit(headers, &said));
         let (kind, reason) = match code {
             _ if is_limited => {
