@@ -47,7 +47,8 @@ fn invalid(message: &str) -> Told {
 impl Databricks {
     pub fn answer(&mut self, asked: &Asked<'_>) -> Told {
         if self.stale.contains(asked.header("authorization")) {
-            return Told::json(403, &json!({"error_code": 403, "message": "Invalid access token."}));
+            // As a number: https://github.com/databricks/databricks-sdk-go/issues/1061.
+            return Told::json(403, &json!({"error_code": 403, "message": "JWT has expired"}));
         }
         self.forget(asked.now);
         match (asked.method, &asked.segments()[..]) {
