@@ -38,6 +38,7 @@ mod service_bus;
 mod text;
 
 pub use azure_devops::{AzureDevops, DevopsRepository, DevopsSettings, StatusPolicy};
+pub use azure_ml::{OnlineEndpoints, OnlineEndpointsSettings};
 pub use credential::{Anybody, Credential, GithubApp, ManagedIdentity, PersonalAccessToken, Token};
 pub use databricks::{DatabricksCluster, DatabricksGit, DatabricksJobs, DatabricksSettings, DatabricksTraining};
 pub use github::{Github, GithubRepository, GithubSettings, Shown};

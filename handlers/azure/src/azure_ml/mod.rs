@@ -1,1 +1,5 @@
 //! Azure Machine Learning.
+
+mod endpoints;
+
+pub use endpoints::{OnlineEndpoints, OnlineEndpointsSettings};
