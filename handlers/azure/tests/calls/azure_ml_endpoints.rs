@@ -302,7 +302,7 @@ async fn every_call_meets_every_fault() {
         Ok(())
     }
     let calls: [Named<Bench>; 5] = [
-        ("apply", |bench| Box::pin(async { bench.endpoints.apply(&spec(1)).await.map(|_| ()) })),
+        ("deploy", |bench| Box::pin(serving(bench))),
         ("replace", |bench| {
             Box::pin(async {
                 serving(bench).await?;
