@@ -18,6 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::SignedDuration;
 use pipeline::effect::JobSpec;
 use pipeline::names::JobName;
 use reqwest::header::HeaderMap;
@@ -46,6 +47,9 @@ use run::{Output, Run};
 const SERVICE: &str = "Azure Databricks";
 /// Of the Jobs API.
 const JOBS: [&str; 4] = ["api", "2.2", "jobs", "runs"];
+
+/// So soon after its beginning a run that is not there may still come.
+const SETTLING: SignedDuration = SignedDuration::from_mins(1);
 
 const SUBMIT: Right = Right::role(
     "submit a run",
@@ -129,7 +133,7 @@ impl JobPlatform for DatabricksJobs {
         let body = request::body(job, training, &snapshot)?;
         let call = Call::send(Method::POST, self.runs("submit", &[]), body, &SUBMIT);
         let run: run::Submitted = self.client.read(call).await.map_err(CallError::into_port)?;
-        self.remember(&job.name, Record::of(run.run_id, job, training, snapshot.data)).await
+        self.remember(&job.name, Record::of((run.run_id, self.client.now()), job, training, snapshot.data)).await
     }
 
     async fn status(&self, job: &JobName) -> Result<JobStatus> {
@@ -138,7 +142,9 @@ impl JobPlatform for DatabricksJobs {
             return Ok(JobStatus::Finished { result });
         }
         let Some(run) = self.run(record.run_id).await.map_err(CallError::into_port)? else {
-            return Ok(JobStatus::Unknown);
+            // A moment after its beginning not every part of the service knows of it.
+            let is_new = self.client.now().duration_since(record.submitted_at) < SETTLING;
+            return Ok(if is_new { JobStatus::Running } else { JobStatus::Unknown });
         };
         let Some(ending) = run.ending() else { return Ok(JobStatus::Running) };
         record.result = Some(self.result(&record, &run, ending).await?);

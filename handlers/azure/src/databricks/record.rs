@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use pipeline::effect::JobSpec;
 use pipeline::event::JobResult;
 use pipeline::names::{Digest, JobName};
@@ -15,6 +16,8 @@ use super::{DatabricksJobs, DatabricksTraining, SERVICE, request};
 pub(super) struct Record {
     /// The run in Databricks.
     pub run_id: u64,
+    /// When it was begun.
+    pub submitted_at: Timestamp,
     /// Files that must be there at the end.
     pub required: Vec<String>,
     /// Files that are there from the start: the data, if it is in the snapshot.
@@ -35,9 +38,15 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub fn of(run_id: u64, job: &JobSpec, training: &DatabricksTraining, data: Option<Digest>) -> Self {
+    pub fn of(
+        (run_id, submitted_at): (u64, Timestamp),
+        job: &JobSpec,
+        training: &DatabricksTraining,
+        data: Option<Digest>,
+    ) -> Self {
         Self {
             run_id,
+            submitted_at,
             required: job.required.clone(),
             files: data.map(|digest| ("data".to_owned(), digest)).into_iter().collect(),
             outputs: request::outputs(&job.name, training),

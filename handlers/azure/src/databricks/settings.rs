@@ -98,6 +98,9 @@ impl DatabricksSettings {
                 DatabricksCluster::New(cluster) if !cluster.contains_key("spark_version") => {
                     return wrong("`cluster.new` has no `spark_version`");
                 }
+                DatabricksCluster::New(cluster) if cluster.get("spark_env_vars").is_some_and(|it| !it.is_object()) => {
+                    return wrong("`spark_env_vars` of `cluster.new` is no object");
+                }
                 _ => {}
             }
             if training.outputs.as_ref().is_some_and(|folder| !folder.starts_with("/Volumes/")) {

@@ -53,7 +53,12 @@ impl OnlineEndpoints {
     pub(super) async fn look(&self, place: &Place) -> Result<Option<Look>> {
         let found = self.client.read(Call::get(self.endpoint_url(place, &[]), &READ)).await;
         let Some(endpoint) = present(found)? else { return Ok(None) };
-        let deployments = self.deployments(place).await.map_err(CallError::into_port)?;
+        let mut deployments = self.deployments(place).await.map_err(CallError::into_port)?;
+        // A list may be a moment behind.
+        if deployments.iter().all(|deployment| deployment.name != place.deployment) {
+            let found = self.client.read(Call::get(self.deployment_url(place, &[]), &READ)).await;
+            deployments.extend(present(found)?);
+        }
         Ok(Some(Look { endpoint, deployments }))
     }
 

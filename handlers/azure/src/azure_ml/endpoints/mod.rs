@@ -81,7 +81,8 @@ pub struct OnlineEndpointsSettings {
     /// Requests that one machine answers at a time.
     #[serde(default = "requests_per_instance")]
     pub requests_per_instance: u32,
-    /// The path at which the image says that it is well.
+    /// The path at which the image says that it is well. The specification's pattern wants a letter or digit in it; the
+    /// service takes `/` as well, where `azureml-inference-server-http` says so.
     #[serde(default = "health_path")]
     pub health_path: String,
     /// The address of Azure Resource Manager.

@@ -95,7 +95,7 @@ impl Endpoint {
                 matches!(name.as_str(), "location" | "tags" | "kind" | "sku" | "identity" | "properties")
             });
         }
-        if let Some(properties) = whole["properties"].as_object_mut() {
+        if let Some(properties) = whole.get_mut("properties").and_then(Value::as_object_mut) {
             for read_only in ["provisioningState", "scoringUri", "swaggerUri", "keys", "mirrorTraffic"] {
                 properties.remove(read_only);
             }

@@ -124,7 +124,7 @@ pub fn deployment<'a>(named: &str, body: &'a Value) -> Result<&'a str, String> {
     if properties["scaleSettings"]["scaleType"] != "Default" {
         return Err("scaleType must be Default".into());
     }
-    if !body["sku"]["capacity"].as_u64().is_some_and(|capacity| capacity > 0) || !body["sku"]["name"].is_string() {
+    if body["sku"]["capacity"].as_u64().unwrap_or_default() == 0 || !body["sku"]["name"].is_string() {
         return Err("sku is required, with a name and a capacity".into());
     }
     text("environmentId", &properties["environmentId"])
