@@ -40,5 +40,7 @@ mod text;
 pub use azure_devops::{AzureDevops, DevopsRepository, DevopsSettings, StatusPolicy};
 pub use blob::{BlobSettings, BlobStorage};
 pub use azure_ml::{AzureMl, AzureMlCluster, AzureMlCompute, AzureMlSettings};
+pub use azure_ml::{OnlineEndpoints, OnlineEndpointsSettings};
 pub use credential::{Anybody, Credential, GithubApp, ManagedIdentity, PersonalAccessToken, Token};
+pub use databricks::{DatabricksCluster, DatabricksGit, DatabricksJobs, DatabricksSettings, DatabricksTraining};
 pub use github::{Github, GithubRepository, GithubSettings, Shown};

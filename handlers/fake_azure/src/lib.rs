@@ -343,6 +343,7 @@ fn handle(fake: &Fake, seen: &Seen) -> Told {
         host if host.ends_with(".azmk8s.io") => world.kubernetes.answer(&asked),
         host if host.ends_with(".blob.core.windows.net") => world.blob.answer(&asked),
         host if host.ends_with(".vault.azure.net") => world.key_vault.answer(&asked),
+        host if host.ends_with(".inference.ml.azure.com") => world.azure_ml.endpoints.score(&asked),
         host if is_served(host) => world.serving.answer(&asked),
         _ => Told::empty(404),
     }

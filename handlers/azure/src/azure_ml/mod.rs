@@ -29,6 +29,7 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::credential::{Anybody, Credential};
 use crate::http::{self, Call, CallError, Client, Kind, Patience, Right, Transport};
 
+mod endpoints;
 mod jobs;
 mod mlflow;
 mod models;
@@ -36,6 +37,7 @@ mod place;
 mod settings;
 mod workspace;
 
+pub use endpoints::{OnlineEndpoints, OnlineEndpointsSettings};
 pub use settings::{AzureMlCluster, AzureMlCompute, AzureMlSettings};
 
 use workspace::{Datastore, Workspace};

@@ -17,6 +17,10 @@ const WAIT: SignedDuration = SignedDuration::from_secs(30);
 /// Characters of a service's own words that are passed on.
 const WORDS_MAX: usize = 300;
 
+/// Databricks' words for a token that has expired, which it says with a status for something else:
+/// [databricks-sdk-go issue 1061](https://github.com/databricks/databricks-sdk-go/issues/1061).
+const STALE: [&str; 4] = ["Invalid access token", "JWT has expired", "token expired", "ExpiredJwtException"];
+
 /// What a call takes, in the words of the pages where it is granted.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Right {
@@ -100,6 +104,7 @@ impl CallError {
     ) -> Self {
         let (code, said, word) = (status.as_u16(), words(body), own_code(headers, body));
         let failed = format!("could not {}: {code}{said}", right.action);
+        let is_stale = matches!(code, 400 | 403) && STALE.iter().any(|words| said.contains(words));
         // Storage says so of one partition for a moment. To leave all of it alone for longer would be too much.
         let is_moment = word == "ServerBusy" && !headers.contains_key("retry-after");
         let is_limited = code == 429 || (code == 503 && !is_moment) || (code == 403 && is_rate_limit(headers, &said));
@@ -110,7 +115,7 @@ impl CallError {
                 let reason = format!("{failed}; asked to wait {} s, until {until}", wait.as_secs());
                 return Self { kind: Kind::Unavailable, until: Some(until), status: code, code: word, service, reason };
             }
-            401 | 200..=399 => {
+            _ if matches!(code, 401 | 200..=399) || is_stale => {
                 let reason = format!(
                     "could not {}: {identity} is not authenticated ({code}{said}). Its token may have expired, or it \
                      was never added. {}",

@@ -24,8 +24,18 @@ const MASK: &str = "***";
 const TOLD: [&str; 7] =
     ["azure-asyncoperation", "content-type", "etag", "link", "location", "retry-after", "x-ms-continuationtoken"];
 /// Members of bodies that are nobody's to read.
-const SECRET: [&str; 8] =
-    ["token", "access_token", "refresh_token", "password", "secret", "secureValue", "connectionString", "privateKey"];
+const SECRET: [&str; 10] = [
+    "token",
+    "access_token",
+    "refresh_token",
+    "password",
+    "secret",
+    "secureValue",
+    "connectionString",
+    "privateKey",
+    "primaryKey",
+    "secondaryKey",
+];
 /// Fields of forms and parameters of addresses likewise.
 const SECRET_FIELDS: [&str; 5] = ["access_token", "refresh_token", "client_secret", "client_assertion", "sig"];
 

@@ -6,6 +6,7 @@ use fake_azure as fake;
 
 mod azure_devops;
 mod azure_ml;
+mod azure_ml_endpoints;
 mod blob;
 mod container_instances;
 mod container_registry;

@@ -13,6 +13,7 @@ use crate::{Asked, Told};
 
 mod assets;
 mod computes;
+pub mod endpoints;
 mod jobs;
 mod models;
 mod rules;
@@ -50,6 +51,7 @@ pub struct AzureMl {
     pub jobs: BTreeMap<String, Job>,
     /// By name.
     pub models: BTreeMap<String, Model>,
+    pub endpoints: endpoints::Endpoints,
     /// How fast jobs are.
     pub pace: Pace,
     /// How long a cluster is in the making, in seconds.
@@ -76,6 +78,11 @@ impl AzureMl {
 
     /// What is asked of Azure Resource Manager.
     pub fn managed(&mut self, asked: &Asked<'_>, blob: &mut Blob) -> Told {
+        let is_ours = asked.segments().get(6).is_some_and(|kind| *kind == "workspaces");
+        let is_ours = is_ours && asked.segments().get(7).is_some_and(|name| *name == WORKSPACE);
+        if !is_ours && asked.segments().get(2).is_some_and(|kind| *kind == "resourceGroups") {
+            return self.endpoints.answer(asked);
+        }
         if let Err(refused) = rules::check(asked) {
             return refused;
         }
@@ -100,7 +107,7 @@ impl AzureMl {
                 WORKSPACE,
                 rest @ ..,
             ] => self.in_workspace(asked, rest, blob),
-            _ => missing(asked),
+            _ => self.endpoints.answer(asked),
         }
     }
 
@@ -110,6 +117,7 @@ impl AzureMl {
             ["datastores", rest @ ..] => assets::datastores(asked, rest),
             ["codes" | "environments" | "data", ..] => self.asset(asked, path, blob),
             ["computes", name] => self.compute(asked, name),
+            ["onlineEndpoints", ..] => self.endpoints.answer(asked),
             ["jobs", rest @ ..] => self.job(asked, rest),
             ["models", name, rest @ ..] => self.model(asked, name, rest),
             _ => missing(asked),
