@@ -38,5 +38,6 @@ mod service_bus;
 mod text;
 
 pub use azure_devops::{AzureDevops, DevopsRepository, DevopsSettings, StatusPolicy};
+pub use container_registry::{Promotion, RegistryImages, RegistryJobs, RegistrySettings};
 pub use credential::{Anybody, Credential, GithubApp, ManagedIdentity, PersonalAccessToken, Token};
 pub use github::{Github, GithubRepository, GithubSettings, Shown};
