@@ -177,7 +177,7 @@ impl Registry {
             "imageName": repository,
             "manifest": {
                 "digest": digest, "imageSize": 2_401_606, "createdTime": created, "lastUpdateTime": created,
-                "architecture": "amd64", "os": "linux", "mediaType": manifest.kind(), "tags": tags,
+                "architecture": "amd64", "os": "linux", "tags": tags,
                 "changeableAttributes": attributes(manifest),
             },
         });
