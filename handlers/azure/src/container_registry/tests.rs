@@ -7,7 +7,7 @@ use super::task_runs::task_run_name;
 fn the_name_of_a_task_run_is_short_plain_and_always_the_same() {
     let name = task_run_name("build", "package-diabetes_regression-1");
     assert_eq!(name, task_run_name("build", "package-diabetes_regression-1"));
-    assert!(name.starts_with("build-package-diabetes-regressi-") && name.len() <= 50, "{name}");
+    assert!(name.starts_with("build-package-diabetes-regression-") && name.len() <= 50, "{name}");
     assert_ne!(name, task_run_name("job", "package-diabetes_regression-1"));
     for odd in ["a", "____", &"x".repeat(100)] {
         let name = task_run_name("job", odd);
