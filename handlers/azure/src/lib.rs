@@ -41,6 +41,7 @@ pub use azure_devops::{AzureDevops, DevopsRepository, DevopsSettings, StatusPoli
 pub use blob::{BlobSettings, BlobStorage};
 pub use azure_ml::{AzureMl, AzureMlCluster, AzureMlCompute, AzureMlSettings};
 pub use azure_ml::{OnlineEndpoints, OnlineEndpointsSettings};
+pub use container_registry::{Promotion, RegistryImages, RegistryJobs, RegistrySettings};
 pub use credential::{Anybody, Credential, GithubApp, ManagedIdentity, PersonalAccessToken, Token};
 pub use databricks::{DatabricksCluster, DatabricksGit, DatabricksJobs, DatabricksSettings, DatabricksTraining};
 pub use github::{Github, GithubRepository, GithubSettings, Shown};

@@ -341,6 +341,7 @@ fn handle(fake: &Fake, seen: &Seen) -> Told {
         host if host.ends_with(".azurecr.io") => world.container_registry.data(&asked),
         host if host.ends_with(".azuredatabricks.net") => world.databricks.answer(&asked),
         host if host.ends_with(".azmk8s.io") => world.kubernetes.answer(&asked),
+        container_registry::STORAGE => world.container_registry.storage(&asked),
         host if host.ends_with(".blob.core.windows.net") => world.blob.answer(&asked),
         host if host.ends_with(".vault.azure.net") => world.key_vault.answer(&asked),
         host if host.ends_with(".inference.ml.azure.com") => world.azure_ml.endpoints.score(&asked),

@@ -1,1 +1,0 @@
-//! Azure Container Registry and its tasks.

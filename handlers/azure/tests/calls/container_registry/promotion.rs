@@ -1,0 +1,96 @@
+//! An image goes into another registry by its digest, and is found there by whoever asks again.
+
+use pipeline::names::Digest;
+use runner::ports::PortError;
+
+use super::{REPOSITORY, Registries};
+use crate::support::project;
+
+/// An image in the first registry.
+fn image(registries: &Registries, name: &str) -> Digest {
+    let mut world = registries.fake.world();
+    world.container_registry.registry("mlopsacr").keep(REPOSITORY, name, name).parse().unwrap()
+}
+
+fn imports(registries: &Registries) -> usize {
+    registries.fake.asked().iter().filter(|asked| asked.ends_with("/importImage")).count()
+}
+
+#[tokio::test]
+async fn an_image_is_brought_once_and_then_is_there() {
+    let registries = Registries::new().await;
+    let image = image(&registries, "package-1");
+    let promote = async || registries.promotion.promote(&project(), &image, "prod-r8-1").await.unwrap();
+
+    assert!(!promote().await, "it is on its way");
+    registries.clock.advance_secs(10);
+    assert!(promote().await);
+    assert!(promote().await);
+
+    assert_eq!(imports(&registries), 1);
+    let mut world = registries.fake.world();
+    let there = &world.container_registry.registry("prodacr").repositories[REPOSITORY];
+    assert_eq!(there.tags["prod-r8-1"], image.as_str());
+    let body = &world.seen.iter().find(|it| it.path.contains("/importImage")).unwrap().body;
+    assert_eq!(body["source"]["sourceImage"], format!("{REPOSITORY}@{image}"));
+    assert_eq!(body["mode"], "NoForce");
+    drop(world);
+    assert_eq!(registries.promotion.reference(&project(), &image), format!("prodacr.azurecr.io/{REPOSITORY}@{image}"));
+}
+
+#[tokio::test]
+async fn a_tag_of_another_image_is_never_taken() {
+    let registries = Registries::new().await;
+    let image = image(&registries, "package-1");
+    registries.fake.world().container_registry.registry("prodacr").keep(REPOSITORY, "prod-r8-1", "other");
+
+    let error = registries.promotion.promote(&project(), &image, "prod-r8-1").await.unwrap_err();
+
+    assert!(matches!(&error, PortError::Permanent { reason, .. } if reason.contains("is of image")), "{error}");
+    assert_eq!(imports(&registries), 0);
+}
+
+#[tokio::test]
+async fn an_image_that_is_nowhere_is_an_error() {
+    let registries = Registries::new().await;
+    let lost = Digest::of(b"lost");
+
+    let error = registries.promotion.promote(&project(), &lost, "prod-r8-1").await.unwrap_err();
+
+    assert!(matches!(error, PortError::Permanent { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn an_image_that_production_needs_cannot_be_deleted_until_it_is_let_go() {
+    let registries = Registries::new().await;
+    let image = image(&registries, "package-1");
+    registries.promotion.promote(&project(), &image, "prod-r8-1").await.unwrap();
+    registries.clock.advance_secs(10);
+    let is_locked = || {
+        let mut world = registries.fake.world();
+        let there = &world.container_registry.registry("prodacr").repositories[REPOSITORY];
+        !there.manifests[image.as_str()].delete_enabled
+    };
+
+    registries.promotion.lock(&project(), &image).await.unwrap();
+    registries.promotion.lock(&project(), &image).await.unwrap();
+    assert!(is_locked());
+    registries.promotion.unlock(&project(), &image).await.unwrap();
+    assert!(!is_locked());
+}
+
+#[tokio::test]
+async fn an_image_that_stays_in_its_registry_only_has_to_be_there() {
+    let registries = Registries::new().await;
+    let there = image(&registries, "package-1");
+    let settings = super::settings(&registries.fake, "mlopsacr", "mlops-rg");
+    let clock = std::sync::Arc::new(registries.clock.clone());
+    let (management, data) = (super::secret("management-secret"), super::secret("registry-secret"));
+    let promotion = azure::Promotion::new(settings.clone(), settings, management, data, clock).unwrap();
+
+    assert!(promotion.promote(&project(), &there, "prod-r8-1").await.unwrap());
+    let error = promotion.promote(&project(), &Digest::of(b"lost"), "prod-r8-1").await.unwrap_err();
+
+    assert!(matches!(error, PortError::Permanent { .. }), "{error}");
+    assert_eq!(imports(&registries), 0);
+}
