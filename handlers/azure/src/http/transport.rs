@@ -48,9 +48,8 @@ impl Transport {
             .timeout(Duration::from_secs(self.timeout_secs))
             // Where a redirect leads is nobody's to see a token.
             .redirect(Policy::none());
-        let impossible = |error: reqwest::Error| {
-            PortError::permanent("http", format!("no client can be made: {}", causes(&error)))
-        };
+        let impossible =
+            |error: reqwest::Error| PortError::permanent("http", format!("no client can be made: {}", causes(&error)));
         if let Some(authorities) = &self.authorities {
             builder = builder.tls_certs_only(Certificate::from_pem_bundle(authorities).map_err(impossible)?);
         } else if self.is_plain {
