@@ -51,7 +51,11 @@ impl Transport {
         let impossible =
             |error: reqwest::Error| PortError::permanent("http", format!("no client can be made: {}", causes(&error)));
         if let Some(authorities) = &self.authorities {
-            builder = builder.tls_certs_only(Certificate::from_pem_bundle(authorities).map_err(impossible)?);
+            let trusted = Certificate::from_pem_bundle(authorities).map_err(impossible)?;
+            if trusted.is_empty() {
+                return Err(PortError::permanent("http", "an authority is to be trusted that has no certificate"));
+            }
+            builder = builder.tls_certs_only(trusted);
         } else if self.is_plain {
             builder = builder.tls_certs_only([]);
         }

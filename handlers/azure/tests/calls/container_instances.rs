@@ -1,98 +1,22 @@
 //! Releases as container groups.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use async_trait::async_trait;
-use azure::{ContainerInstances, ContainerInstancesSettings, PersonalAccessToken, ServingParts, ServingSecrets};
-use jiff::{SignedDuration, Timestamp};
-use pipeline::effect::{DeploymentSpec, ReplyTo};
-use pipeline::event::{Answer, Step, StepKey};
-use pipeline::names::Digest;
-use pipeline::release::{Limits, Model, Release};
+use azure::{ContainerInstances, ContainerInstancesSettings, PersonalAccessToken};
+use pipeline::effect::DeploymentSpec;
+use pipeline::event::Answer;
 use runner::conformance;
 use runner::memory::TestClock;
-use runner::ports::{Clock, DeploymentStatus, Deployments, PortError, Result};
+use runner::ports::{Clock, DeploymentStatus, Deployments, PortError};
 use serde_json::{Value, json};
 
 use crate::fake::container_instances::Behaviour;
 use crate::fake::{Fake, Fault};
+use crate::serving::{Ticking, call, image, parts, release, remove, status};
 use crate::weather;
 
 const IDENTITY: &str =
     "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/pull";
-
-/// A clock that goes on by a second whenever somebody looks at it.
-#[derive(Debug)]
-pub struct Ticking(Mutex<Timestamp>);
-
-impl Ticking {
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Timestamp::constant(1_767_225_600, 0))))
-    }
-}
-
-impl Clock for Ticking {
-    fn now(&self) -> Timestamp {
-        let mut now = self.0.lock().unwrap();
-        *now += SignedDuration::from_secs(1);
-        *now
-    }
-}
-
-/// Secrets that are known by their names.
-#[derive(Debug)]
-pub struct Vault;
-
-#[async_trait]
-impl ServingSecrets for Vault {
-    async fn secret(&self, name: &str) -> Result<String> {
-        Ok(format!("secret-{name}"))
-    }
-}
-
-pub fn parts() -> ServingParts {
-    ServingParts { promote: None, secrets: Some(Arc::new(Vault)) }
-}
-
-/// A release; what its image does goes by the word that it is made of.
-pub fn release(environment: &str, deployment: &str, image: &str) -> DeploymentSpec {
-    let image = Digest::of(image.as_bytes());
-    let run: pipeline::names::RunId = "r1".parse().unwrap();
-    DeploymentSpec {
-        project: "diabetes".parse().unwrap(),
-        environment: environment.parse().unwrap(),
-        reply_to: ReplyTo { run: run.clone(), step: StepKey::of(Step::Deploy), attempt: 1 },
-        release: Release {
-            deployment: deployment.parse().unwrap(),
-            run,
-            number: 7,
-            model: Model { version: 3, ..Model::in_image("diabetes".parse().unwrap(), &image) },
-            image,
-            config: Digest::of(b"config"),
-            limits: Limits { cpu_cores: 1.5, memory_mib: 1536 },
-            deployed_at: None,
-            endpoint: None,
-        },
-    }
-}
-
-/// The digits by which an image is known.
-pub fn image(word: &str) -> String {
-    Digest::of(word.as_bytes()).to_string()
-}
-
-pub async fn status(deployments: &dyn Deployments, spec: &DeploymentSpec) -> Result<DeploymentStatus> {
-    deployments.status(&spec.project, &spec.environment, &spec.release.deployment).await
-}
-
-pub async fn call(deployments: &dyn Deployments, spec: &DeploymentSpec) -> Result<Answer> {
-    let DeploymentSpec { project, environment, release, .. } = spec;
-    deployments.call(project, environment, &release.deployment, br#"{"data": []}"#.to_vec()).await
-}
-
-pub async fn remove(deployments: &dyn Deployments, spec: &DeploymentSpec) -> Result<()> {
-    deployments.remove(&spec.project, &spec.environment, &spec.release.deployment).await
-}
 
 fn settings(fake: &Fake, more: Value) -> ContainerInstancesSettings {
     let mut settings = json!({
@@ -158,7 +82,9 @@ async fn a_group_has_its_image_by_digest_its_probes_its_limits_and_says_whose_it
     let spec = release("qa", "Diabetes_QA-7", "fine");
 
     deployed(&instances, &clock, &spec).await;
+    let answer = call(&instances, &spec).await.unwrap();
 
+    assert_eq!(answer, Answer::Answered { status: 200, body: "[0.0]".into() });
     let world = fake.world();
     let (name, group) = world.container_instances.groups.first_key_value().unwrap();
     assert!(name.starts_with("diabetes-qa-7-"), "{name}");
@@ -184,11 +110,6 @@ async fn a_group_has_its_image_by_digest_its_probes_its_limits_and_says_whose_it
         group.body["properties"]["imageRegistryCredentials"],
         json!([{"server": "contoso.azurecr.io", "identity": IDENTITY}])
     );
-    drop(world);
-
-    let answer = call(&instances, &spec).await.unwrap();
-    assert_eq!(answer, Answer::Answered { status: 200, body: "[0.0]".into() });
-    let world = fake.world();
     let [(host, key, body)] = &world.serving.scored[..] else { panic!("{:?}", world.serving.scored) };
     assert!(host.ends_with(".westeurope.azurecontainer.io"), "{host}");
     assert_eq!((key.as_str(), body.as_slice()), ("Bearer secret-scoring-key", &br#"{"data": []}"#[..]));

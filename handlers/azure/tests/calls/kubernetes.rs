@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use azure::{ByEnvironment, Kubernetes, KubernetesSettings, PersonalAccessToken};
+use azure::{Kubernetes, KubernetesSettings, PersonalAccessToken};
 use pipeline::effect::DeploymentSpec;
 use pipeline::event::Answer;
 use runner::conformance;
-use runner::memory::{Machine, TestClock};
+use runner::memory::TestClock;
 use runner::ports::{Clock, DeploymentStatus, Deployments, PortError};
 use serde_json::{Value, json};
 
-use crate::container_instances::{Ticking, call, image, parts, release, remove, status};
 use crate::fake::kubernetes::{Behaviour, HOST, Kind};
 use crate::fake::{Fake, Fault};
+use crate::serving::{Ticking, call, image, parts, release, remove, status};
 use crate::weather;
 
 fn settings(fake: &Fake, more: Value) -> KubernetesSettings {
@@ -48,7 +48,7 @@ async fn bench_with(more: Value) -> (Fake, TestClock, Kubernetes) {
     (fake, clock, kubernetes)
 }
 
-async fn bench() -> (Fake, TestClock, Kubernetes) {
+pub async fn bench() -> (Fake, TestClock, Kubernetes) {
     bench_with(json!({})).await
 }
 
@@ -316,32 +316,6 @@ async fn a_service_waits_for_its_address_unless_settings_name_one() {
     let anybody = || Arc::new(azure::Anybody);
     let made = Kubernetes::new(no_address, anybody(), anybody(), Arc::new(clock), parts());
     assert!(matches!(made, Err(PortError::Permanent { .. })));
-}
-
-#[tokio::test]
-async fn each_environment_has_a_backend_of_its_own() {
-    let machine = Machine::new();
-    let memory: Arc<dyn Deployments> = machine.ports().deployments;
-    let (_, clock, kubernetes) = bench().await;
-    let backends = [("qa", memory.clone()), ("prod", Arc::new(kubernetes) as Arc<dyn Deployments>)];
-    let both = ByEnvironment::new(backends.map(|(name, backend)| (name.parse().unwrap(), backend)).into());
-    assert!(both.to_string().contains("prod: Azure Kubernetes Service aksprod/scoring, qa: "), "{both}");
-    let (here, there) = (release("qa", "d1", "fine"), release("prod", "d1", "fine"));
-
-    both.apply(&here).await.unwrap();
-    both.apply(&there).await.unwrap();
-    clock.advance_secs(40);
-
-    for spec in [&here, &there] {
-        assert!(matches!(status(&both, spec).await.unwrap(), DeploymentStatus::Ready { .. }));
-        assert!(matches!(call(&both, spec).await.unwrap(), Answer::Answered { .. }));
-    }
-    assert_eq!(status(&*memory, &there).await.unwrap(), DeploymentStatus::Absent);
-    let unknown = both.apply(&release("dev", "d1", "fine")).await.unwrap_err();
-    assert!(
-        matches!(&unknown, PortError::Permanent { reason, .. } if reason.contains("set are: prod, qa")),
-        "{unknown}"
-    );
 }
 
 /// An environment in which one release serves.

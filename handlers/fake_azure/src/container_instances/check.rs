@@ -93,7 +93,9 @@ pub fn group(name: &str, body: &Value) -> Result<(), Told> {
         }
     }
     for probe in [&container["readinessProbe"], &container["livenessProbe"]] {
-        if !probe.is_null() && !(probe["httpGet"]["port"].is_u64() && probe["httpGet"]["scheme"] == "http") {
+        let http = &probe["httpGet"];
+        let is_probe = http["port"].is_u64() && http["scheme"] == "http";
+        if !probe.is_null() && !is_probe {
             return invalid("InvalidProbe", format!("{probe}"));
         }
     }
