@@ -14,6 +14,7 @@
 //! | `launcher/` | the program that runs a job's commands on a machine that is not ours | |
 //! | `resource_manager/` | Azure Resource Manager | `Infrastructure` |
 //! | `service_bus/` | Azure Service Bus | `Bus` |
+//! | `serving/` | models that serve | what ways of serving have in common; one backend of `Deployments` for each environment |
 //! | `credential/` | the managed identity's endpoint, GitHub's installation tokens | |
 //! | `http/` | one client for all of them: tokens, limits, errors in people's words, recorded exchanges | |
 //!
@@ -35,6 +36,7 @@ mod launcher;
 mod mark;
 mod resource_manager;
 mod service_bus;
+mod serving;
 mod text;
 
 pub use azure_devops::{AzureDevops, DevopsRepository, DevopsSettings, StatusPolicy};
@@ -42,6 +44,9 @@ pub use blob::{BlobSettings, BlobStorage};
 pub use azure_ml::{AzureMl, AzureMlCluster, AzureMlCompute, AzureMlSettings};
 pub use azure_ml::{OnlineEndpoints, OnlineEndpointsSettings};
 pub use container_registry::{Promotion, RegistryImages, RegistryJobs, RegistrySettings};
+pub use container_instances::{ContainerInstances, ContainerInstancesSettings, Pull};
 pub use credential::{Anybody, Credential, GithubApp, ManagedIdentity, PersonalAccessToken, Token};
 pub use databricks::{DatabricksCluster, DatabricksGit, DatabricksJobs, DatabricksSettings, DatabricksTraining};
 pub use github::{Github, GithubRepository, GithubSettings, Shown};
+pub use kubernetes::{Kubernetes, KubernetesSettings, ServiceKind};
+pub use serving::{ApiKey, ByEnvironment, ImageSettings, Promote, ServingParts, ServingSecrets};

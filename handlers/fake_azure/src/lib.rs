@@ -345,7 +345,7 @@ fn handle(fake: &Fake, seen: &Seen) -> Told {
         host if host.ends_with(".blob.core.windows.net") => world.blob.answer(&asked),
         host if host.ends_with(".vault.azure.net") => world.key_vault.answer(&asked),
         host if host.ends_with(".inference.ml.azure.com") => world.azure_ml.endpoints.score(&asked),
-        host if is_served(host) => world.serving.answer(&asked),
+        host if is_served(host) => served(&mut world, &asked),
         _ => Told::empty(404),
     }
 }
@@ -353,6 +353,16 @@ fn handle(fake: &Fake, seen: &Seen) -> Told {
 /// Models that serve.
 fn is_served(host: &str) -> bool {
     host.ends_with(".azurecontainer.io") || host.ends_with(".inference.ml.azure.com") || host.ends_with(".example")
+}
+
+/// A model, if the service that runs it has it up.
+fn served(world: &mut World, asked: &Asked<'_>) -> Told {
+    let is_up = match asked.host {
+        host if host.ends_with(".azurecontainer.io") => world.container_instances.serves(host, asked.now),
+        host if host.ends_with(".example") => world.kubernetes.serves(host, asked.now),
+        _ => true,
+    };
+    world.serving.answer(asked, is_up)
 }
 
 /// Azure Resource Manager, by the provider of the last resource in the path.

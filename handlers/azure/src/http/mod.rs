@@ -25,10 +25,10 @@ mod transport;
 pub(crate) use error::{CallError, Kind, Right, quietly};
 pub(crate) use operation::Progress;
 pub(crate) use patience::Patience;
-pub(crate) use transport::{TIMEOUT_SECS, Transport, address, bounded, join};
+pub(crate) use transport::{TIMEOUT_SECS, Transport, address, bounded, causes, join};
 
 use record::Recorder;
-use transport::{Cut, causes};
+use transport::Cut;
 
 /// A service over HTTP.
 pub(crate) struct Client {

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, Url};
+use reqwest::{Certificate, Client, Response, Url};
 use runner::ports::{PortError, Result};
 
 /// As much of an answer as is read.
@@ -22,13 +22,21 @@ pub(crate) struct Transport {
     timeout_secs: u64,
     /// No address of it needs certificates.
     is_plain: bool,
+    /// Certificates (PEM) of the only authorities that are trusted; None: those that this machine trusts.
+    authorities: Option<Vec<u8>>,
 }
 
 impl Transport {
     /// The way to these addresses.
     pub fn to(addresses: &[&Url], timeout_secs: u64) -> Self {
         let is_plain = addresses.iter().all(|address| address.scheme() == "http");
-        Self { client: OnceLock::new(), timeout_secs, is_plain }
+        Self { client: OnceLock::new(), timeout_secs, is_plain, authorities: None }
+    }
+
+    /// Trusts these authorities (certificates as PEM) and nobody else: a cluster has one of its own.
+    pub fn trusting(mut self, authorities: Vec<u8>) -> Self {
+        self.authorities = Some(authorities);
+        self
     }
 
     pub fn client(&self) -> Result<Client> {
@@ -40,12 +48,18 @@ impl Transport {
             .timeout(Duration::from_secs(self.timeout_secs))
             // Where a redirect leads is nobody's to see a token.
             .redirect(Policy::none());
-        if self.is_plain {
+        let impossible =
+            |error: reqwest::Error| PortError::permanent("http", format!("no client can be made: {}", causes(&error)));
+        if let Some(authorities) = &self.authorities {
+            let trusted = Certificate::from_pem_bundle(authorities).map_err(impossible)?;
+            if trusted.is_empty() {
+                return Err(PortError::permanent("http", "an authority is to be trusted that has no certificate"));
+            }
+            builder = builder.tls_certs_only(trusted);
+        } else if self.is_plain {
             builder = builder.tls_certs_only([]);
         }
-        let client = builder
-            .build()
-            .map_err(|error| PortError::permanent("http", format!("no client can be made: {}", causes(&error))))?;
+        let client = builder.build().map_err(impossible)?;
         Ok(self.client.get_or_init(|| client).clone())
     }
 }
@@ -105,7 +119,7 @@ pub(crate) fn join(base: &Url, segments: &[&str], query: &[(&str, &str)]) -> Url
 }
 
 /// An error with all that is behind it: reqwest says the why only there.
-pub(super) fn causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

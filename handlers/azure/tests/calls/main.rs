@@ -18,6 +18,7 @@ mod key_vault;
 mod kubernetes;
 mod resource_manager;
 mod service_bus;
+mod serving;
 mod support;
 mod tokens;
 mod weather;
