@@ -40,3 +40,4 @@ mod text;
 pub use azure_devops::{AzureDevops, DevopsRepository, DevopsSettings, StatusPolicy};
 pub use credential::{Anybody, Credential, GithubApp, ManagedIdentity, PersonalAccessToken, Token};
 pub use github::{Github, GithubRepository, GithubSettings, Shown};
+pub use service_bus::{ConnectionString, ServiceBus, ServiceBusSettings, ServiceBusTransport};

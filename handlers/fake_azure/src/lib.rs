@@ -183,6 +183,7 @@ pub struct World {
     pub kubernetes: kubernetes::Kubernetes,
     pub login: login::Login,
     pub resource_manager: resource_manager::ResourceManager,
+    pub service_bus: service_bus::Rest,
     pub serving: serving::Serving,
     /// What has come, the newest last.
     pub seen: Vec<Seen>,
@@ -338,6 +339,7 @@ fn handle(fake: &Fake, seen: &Seen) -> Told {
         host if host.ends_with(".azuredatabricks.net") => world.databricks.answer(&asked),
         host if host.ends_with(".azmk8s.io") => world.kubernetes.answer(&asked),
         host if host.ends_with(".blob.core.windows.net") => world.blob.answer(&asked),
+        host if host.ends_with(".servicebus.windows.net") => world.service_bus.answer(&asked),
         host if host.ends_with(".vault.azure.net") => world.key_vault.answer(&asked),
         host if is_served(host) => world.serving.answer(&asked),
         _ => Told::empty(404),
