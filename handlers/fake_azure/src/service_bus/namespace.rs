@@ -165,6 +165,11 @@ impl Namespace {
         std::mem::take(&mut self.shared.state().wire)
     }
 
+    /// What has gone over the wire so far is of no interest.
+    pub fn forget_wire(&self) {
+        self.shared.state().wire.clear();
+    }
+
     /// Tokens that were put.
     #[must_use]
     pub fn tokens(&self) -> Vec<PutToken> {

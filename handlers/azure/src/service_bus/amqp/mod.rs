@@ -117,7 +117,7 @@ impl Amqp {
     /// Makes sure of a link, and sends over it if there is something to send. Tries again what may work on a fresh
     /// connection, with a fresh token, or a little later.
     async fn persist(&self, queue: &str, load: Option<&Load>) -> Result<Arc<Link>, CallError> {
-        let mut tried = 0;
+        let (mut tried, mut tokens) = (0, 0);
         loop {
             let mut attempt = Attempt::default();
             let result = tokio::time::timeout(self.timeout, self.try_once(queue, load, &mut attempt)).await;
@@ -131,7 +131,8 @@ impl Amqp {
             };
             self.forget(queue, &attempt, &failure);
             tried += 1;
-            let Some(pause) = pause(tried, attempt.is_kept, &failure) else {
+            tokens += u32::from(failure.error.kind == Kind::NotKnown);
+            let Some(pause) = pause((tried, tokens), attempt.is_kept, &failure) else {
                 return Err(self.explained(failure.error, queue));
             };
             debug!("{SERVICE}: try {tried} failed, another one in {pause:?}: {}", failure.error.into_port());
@@ -247,13 +248,13 @@ impl Amqp {
     }
 }
 
-/// How long to wait before another try; None: no more.
-fn pause(tried: u32, is_kept: bool, failure: &Failure) -> Option<Duration> {
+/// How long to wait before another try; None: no more. `tokens` of those that were tried were worth nothing.
+fn pause((tried, tokens): (u32, u32), is_kept: bool, failure: &Failure) -> Option<Duration> {
     // What was kept may have ended long ago, and that is no trouble of now.
     let is_old = is_kept && failure.hurt != Hurt::Nothing;
     let is_worth_it = match failure.error.kind {
         // Once, with another token: the one before may have been withdrawn.
-        Kind::NotKnown => tried == 1 || is_old,
+        Kind::NotKnown => tokens == 1 || is_old,
         Kind::Unavailable => true,
         Kind::Gone | Kind::Refused => is_old,
     };

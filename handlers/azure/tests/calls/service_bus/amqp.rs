@@ -82,7 +82,7 @@ async fn a_token_is_renewed_before_it_ends_and_the_link_stays() {
     assert_eq!(bench.entra.given.load(Ordering::SeqCst), 1, "it is good for more than five minutes");
 
     bench.entra.clock.advance_secs(2 * 60);
-    bench.namespace.take_wire();
+    bench.namespace.forget_wire();
     bench.bus.send(vec![parcel("train", "m2")]).await.unwrap();
 
     let put: Vec<_> = bench.namespace.tokens().into_iter().map(|put| put.token).collect();

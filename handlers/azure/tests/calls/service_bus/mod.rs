@@ -46,12 +46,16 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
+        Self::with_timeout(20).await
+    }
+
+    async fn with_timeout(timeout_secs: u64) -> Self {
         let namespace = Namespace::start().await;
         namespace.queues.add("train");
         namespace.queues.add("evaluate");
         let entra = Entra::default();
-        let bus =
-            ServiceBus::new(settings(&namespace), Arc::new(entra.clone()), Arc::new(entra.clock.clone())).unwrap();
+        let settings = ServiceBusSettings { timeout_secs, ..settings(&namespace) };
+        let bus = ServiceBus::new(settings, Arc::new(entra.clone()), Arc::new(entra.clock.clone())).unwrap();
         Self { namespace, entra, bus }
     }
 }
@@ -63,7 +67,7 @@ fn settings(namespace: &Namespace) -> ServiceBusSettings {
         is_emulator: true,
         base: None,
         message_bytes_max: 256 << 10,
-        timeout_secs: 1,
+        timeout_secs: 20,
     }
 }
 
