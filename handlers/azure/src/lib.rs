@@ -50,3 +50,4 @@ pub use databricks::{DatabricksCluster, DatabricksGit, DatabricksJobs, Databrick
 pub use github::{Github, GithubRepository, GithubSettings, Shown};
 pub use kubernetes::{Kubernetes, KubernetesSettings, ServiceKind};
 pub use serving::{ApiKey, ByEnvironment, ImageSettings, Promote, ServingParts, ServingSecrets};
+pub use service_bus::{ConnectionString, ServiceBus, ServiceBusSettings, ServiceBusTransport};

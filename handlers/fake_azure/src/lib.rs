@@ -184,6 +184,7 @@ pub struct World {
     pub kubernetes: kubernetes::Kubernetes,
     pub login: login::Login,
     pub resource_manager: resource_manager::ResourceManager,
+    pub service_bus: service_bus::Rest,
     pub serving: serving::Serving,
     /// What has come, the newest last.
     pub seen: Vec<Seen>,
@@ -343,6 +344,7 @@ fn handle(fake: &Fake, seen: &Seen) -> Told {
         host if host.ends_with(".azmk8s.io") => world.kubernetes.answer(&asked),
         container_registry::STORAGE => world.container_registry.storage(&asked),
         host if host.ends_with(".blob.core.windows.net") => world.blob.answer(&asked),
+        host if host.ends_with(".servicebus.windows.net") => world.service_bus.answer(&asked),
         host if host.ends_with(".vault.azure.net") => world.key_vault.answer(&asked),
         host if host.ends_with(".inference.ml.azure.com") => world.azure_ml.endpoints.score(&asked),
         host if is_served(host) => served(&mut world, &asked),

@@ -58,7 +58,8 @@ impl Token {
         Self::of(&format!("Basic {}", BASE64.encode(format!(":{secret}"))), None)
     }
 
-    fn of(header: &str, expires_at: Option<Timestamp>) -> Result<Self> {
+    /// For `Authorization`, as it is.
+    pub(crate) fn of(header: &str, expires_at: Option<Timestamp>) -> Result<Self> {
         let mut header = HeaderValue::from_str(header).map_err(|_| {
             PortError::permanent(
                 "credential",
@@ -77,6 +78,11 @@ impl Token {
 
     pub(crate) fn header(&self) -> Option<HeaderValue> {
         self.header.clone()
+    }
+
+    /// When it ends; None: nobody knows.
+    pub(crate) fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
     }
 
     /// Whether it may still be used.

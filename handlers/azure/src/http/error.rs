@@ -88,7 +88,8 @@ impl CallError {
         Self::without_answer(kind, service, error.to_string())
     }
 
-    fn without_answer(kind: Kind, service: &'static str, reason: String) -> Self {
+    /// One that is known by other ways than an HTTP answer.
+    pub fn without_answer(kind: Kind, service: &'static str, reason: String) -> Self {
         Self { kind, until: None, status: 0, code: String::new(), service, reason }
     }
 
@@ -139,6 +140,11 @@ impl CallError {
             _ => (Kind::Refused, failed),
         };
         Self { kind, until: None, status: code, code: word, service, reason }
+    }
+
+    /// Whether it is about this, by the service's own words; in small letters.
+    pub fn says(&self, word: &str) -> bool {
+        self.reason.to_ascii_lowercase().contains(word)
     }
 
     /// The port's error, where something gone is one: what was asked for cannot be answered.
@@ -201,7 +207,7 @@ fn words(body: &[u8]) -> String {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
     let message = match own_error(&answer) {
         Some(error) => error["message"].as_str().map(str::to_owned),
-        None => between(body, "<Message>", "</Message>"),
+        None => between(body, "<Message>", "</Message>").or_else(|| between(body, "<Detail>", "</Detail>")),
     };
     let Some(message) = message else { return String::new() };
     let clean = message.chars().map(|c| if c.is_control() { ' ' } else { c });
