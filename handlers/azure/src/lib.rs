@@ -14,7 +14,7 @@
 //! | `launcher/` | the program that runs a job's commands on a machine that is not ours | |
 //! | `resource_manager/` | Azure Resource Manager | `Infrastructure` |
 //! | `service_bus/` | Azure Service Bus | `Bus` |
-//! | `credential/` | the managed identity's endpoint, GitHub's installation tokens | |
+//! | `credential/` | Entra ID, the managed identity's endpoint, the Azure CLI, GitHub's installation tokens | |
 //! | `http/` | one client for all of them: tokens, limits, errors in people's words, recorded exchanges | |
 //!
 //! A thing that is gone (a commit after a forced push, a closed repository's pull request) is no error when people were
@@ -38,5 +38,5 @@ mod service_bus;
 mod text;
 
 pub use azure_devops::{AzureDevops, DevopsRepository, DevopsSettings, StatusPolicy};
-pub use credential::{Anybody, Credential, GithubApp, ManagedIdentity, PersonalAccessToken, Token};
+pub use credential::{Anybody, Cloud, Credential, GithubApp, Identity, PersonalAccessToken, Places, Token};
 pub use github::{Github, GithubRepository, GithubSettings, Shown};
