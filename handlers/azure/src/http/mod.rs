@@ -53,6 +53,8 @@ pub(crate) struct Call<'a> {
     headers: HeaderMap,
     /// A second one would do it twice.
     is_once: bool,
+    /// What is answered is a secret.
+    is_private: bool,
     /// What it takes, for the person who has to grant it.
     pub right: &'a Right,
 }
@@ -79,7 +81,7 @@ pub(crate) struct Answer {
 
 impl<'a> Call<'a> {
     pub fn new(method: Method, url: Url, body: Body, right: &'a Right) -> Self {
-        Self { method, url, body, headers: HeaderMap::new(), is_once: false, right }
+        Self { method, url, body, headers: HeaderMap::new(), is_once: false, is_private: false, right }
     }
 
     pub fn get(url: Url, right: &'a Right) -> Self {
@@ -93,6 +95,12 @@ impl<'a> Call<'a> {
     /// With a header of its own.
     pub fn with(mut self, name: &'static str, value: HeaderValue) -> Self {
         self.headers.insert(HeaderName::from_static(name), value);
+        self
+    }
+
+    /// Answered by a secret: no record shows it.
+    pub fn private(mut self) -> Self {
+        self.is_private = true;
         self
     }
 
