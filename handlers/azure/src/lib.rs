@@ -15,7 +15,7 @@
 //! | `resource_manager/` | Azure Resource Manager | `Infrastructure` |
 //! | `service_bus/` | Azure Service Bus | `Bus` |
 //! | `serving/` | models that serve | what ways of serving have in common; one backend of `Deployments` for each environment |
-//! | `credential/` | the managed identity's endpoint, GitHub's installation tokens | |
+//! | `credential/` | Entra ID, the managed identity's endpoint, the Azure CLI, GitHub's installation tokens | |
 //! | `http/` | one client for all of them: tokens, limits, errors in people's words, recorded exchanges | |
 //!
 //! A thing that is gone (a commit after a forced push, a closed repository's pull request) is no error when people were
@@ -45,9 +45,11 @@ pub use azure_ml::{AzureMl, AzureMlCluster, AzureMlCompute, AzureMlSettings};
 pub use azure_ml::{OnlineEndpoints, OnlineEndpointsSettings};
 pub use container_registry::{Promotion, RegistryImages, RegistryJobs, RegistrySettings};
 pub use container_instances::{ContainerInstances, ContainerInstancesSettings, Pull};
-pub use credential::{Anybody, Credential, GithubApp, ManagedIdentity, PersonalAccessToken, Token};
 pub use databricks::{DatabricksCluster, DatabricksGit, DatabricksJobs, DatabricksSettings, DatabricksTraining};
-pub use github::{Github, GithubRepository, GithubSettings, Shown};
 pub use kubernetes::{Kubernetes, KubernetesSettings, ServiceKind};
 pub use serving::{ApiKey, ByEnvironment, ImageSettings, Promote, ServingParts, ServingSecrets};
 pub use service_bus::{ConnectionString, ServiceBus, ServiceBusSettings, ServiceBusTransport};
+pub use credential::{Anybody, Cloud, Credential, GithubApp, Identity, PersonalAccessToken, Places, Token};
+pub use github::{Github, GithubRepository, GithubSettings, Shown};
+pub use key_vault::{KeyVault, KeyVaultSettings};
+pub use resource_manager::{Doctor, DoctorSettings, Finding, Place, ResourceManager, ResourceManagerSettings};

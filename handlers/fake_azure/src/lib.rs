@@ -373,6 +373,10 @@ fn managed(world: &mut World, asked: &Asked<'_>) -> Told {
     let provider = segments.iter().rposition(|segment| segment.eq_ignore_ascii_case("providers"));
     let provider = provider.and_then(|at| segments.get(at + 1)).copied().unwrap_or("Microsoft.Resources");
     match provider {
+        // What a subscription has used up.
+        "Microsoft.MachineLearningServices" if segments.last() == Some(&"usages") => {
+            world.resource_manager.answer(asked)
+        }
         "Microsoft.MachineLearningServices" => {
             let World { azure_ml, blob, .. } = world;
             azure_ml.managed(asked, blob)

@@ -10,6 +10,7 @@ use crate::bus::Broker;
 use crate::deployments::{LocalDeployments, Settings as DeploymentSettings};
 use crate::home::Home;
 use crate::images::LocalImages;
+use crate::infrastructure::NoInfrastructure;
 use crate::jobs::{LocalJobs, Settings as JobSettings};
 use crate::models::LocalModels;
 use crate::python::Environments;
@@ -88,6 +89,7 @@ impl Machine {
             models: Arc::new(LocalModels::new(Arc::clone(&store))),
             images: Arc::new(images),
             deployments: deployments.clone(),
+            infrastructure: Arc::new(NoInfrastructure),
             clock: Arc::new(SystemClock),
             store,
             bus,

@@ -135,6 +135,8 @@ pub enum Fact {
         /// From this data.
         data: Option<Digest>,
     },
+    /// What became of the infrastructure, in sentences.
+    Infrastructure(Vec<String>),
     /// The challenger was compared.
     Evaluated(Evaluation),
     /// The model is in the registry.
@@ -192,6 +194,7 @@ impl Facts {
                 self.model_file = Some(model_file);
                 self.data = data;
             }
+            Fact::Infrastructure(sentences) => self.infrastructure = sentences,
             Fact::Evaluated(evaluation) => self.evaluation = Some(evaluation),
             Fact::Registered(model) => self.model = Some(model),
             Fact::Packaged(digest) => self.image = Some(digest),

@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{EnvironmentEvent, StepKey};
+use crate::infrastructure::InfrastructureSpec;
 use crate::manifest::Load;
-use crate::names::{BuildName, DeploymentName, Digest, EnvironmentName, JobName, ModelName, Project, RunId};
+use crate::names::{
+    BuildName, DeploymentName, Digest, EnvironmentName, InfrastructureName, JobName, ModelName, Project, RunId,
+};
 use crate::release::{Lineage, Model, Release};
 use crate::run::Outcome;
 
@@ -141,6 +144,24 @@ pub enum Effect {
         /// Which.
         job: JobName,
     },
+    /// Looks what a declaration would change, and changes nothing: `InfrastructurePlanned` or `InfrastructureFailed`, or
+    /// `InfrastructurePlanning`.
+    PlanInfrastructure(Box<InfrastructureSpec>),
+    /// Answered by `InfrastructureApplied`, `InfrastructureFailed` or `InfrastructureUntouched`, at once or when it is asked
+    /// after.
+    ApplyInfrastructure(Box<InfrastructureSpec>),
+    /// Asks how a plan or an application does.
+    AskInfrastructure {
+        /// Which. One that is not known is applied again.
+        spec: Box<InfrastructureSpec>,
+        /// The plan's operation; None: the application.
+        plan: Option<String>,
+    },
+    /// Ends an application that nobody waits for any more.
+    CancelInfrastructure {
+        /// Which.
+        name: InfrastructureName,
+    },
     /// Looks up what serves: `ChampionRead`.
     ReadChampion {
         /// Where.
@@ -233,6 +254,11 @@ impl Effect {
             Self::SubmitJob(job) => format!("submit job {}", job.name),
             Self::AskJob { job } => format!("ask after job {job}"),
             Self::CancelJob { job } => format!("cancel job {job}"),
+            Self::PlanInfrastructure(_) => "look what the infrastructure would change".into(),
+            Self::ApplyInfrastructure(spec) => format!("apply the infrastructure as {}", spec.name),
+            Self::AskInfrastructure { plan: Some(_), .. } => "ask after the plan of the infrastructure".into(),
+            Self::AskInfrastructure { spec, plan: None } => format!("ask after infrastructure {}", spec.name),
+            Self::CancelInfrastructure { name } => format!("cancel infrastructure {name}"),
             Self::ReadChampion { environment } => format!("look up the champion in {environment}"),
             Self::RegisterModel(model) => format!("register a version of {}", model.name),
             Self::TagModel { name, version, .. } => format!("tag {name}:{version}"),

@@ -6,7 +6,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::{BuildName, DeploymentName, Digest, EnvironmentName, JobName, ModelName, Project, RunId};
+use crate::infrastructure::Change;
+use crate::names::{
+    BuildName, DeploymentName, Digest, EnvironmentName, InfrastructureName, JobName, ModelName, Project, RunId,
+};
 use crate::release::{Model, Release};
 
 /// One kind of work in a run. The word is also the step's folder, function, queue and `step.name` in the logs.
@@ -246,6 +249,34 @@ pub enum Event {
     JobRunning {
         /// Which.
         job: JobName,
+    },
+
+    /// Somebody asked what the infrastructure would change: it takes its time.
+    InfrastructurePlanning {
+        /// What to ask with.
+        operation: String,
+    },
+    /// It is known what the infrastructure would change.
+    InfrastructurePlanned {
+        /// To each resource.
+        changes: Vec<Change>,
+    },
+    /// What is declared is there.
+    InfrastructureApplied {
+        /// Which application.
+        name: InfrastructureName,
+        /// What it says of itself.
+        outputs: BTreeMap<String, String>,
+    },
+    /// What is declared cannot be, or could not be made.
+    InfrastructureFailed {
+        /// Why.
+        reason: String,
+    },
+    /// There is nothing to plan or to apply.
+    InfrastructureUntouched {
+        /// Why not.
+        reason: String,
     },
 
     /// The model that serves in production was looked up.

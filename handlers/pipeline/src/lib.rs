@@ -6,6 +6,7 @@ pub mod decision;
 pub mod effect;
 pub mod environment;
 pub mod event;
+pub mod infrastructure;
 pub mod manifest;
 pub mod names;
 pub mod plan;

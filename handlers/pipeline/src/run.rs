@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::effect::Effect;
 use crate::event::{Event, Message, StepKey, Verdict};
 use crate::manifest::Manifest;
-use crate::names::{Branch, BuildName, CommitId, DeploymentName, Digest, EnvironmentName, JobName, Project, RunId};
+use crate::names::{
+    Branch, BuildName, CommitId, DeploymentName, Digest, EnvironmentName, InfrastructureName, JobName, Project, RunId,
+};
 use crate::release::{Lineage, Model, Profile, Release};
 
 /// The shape of a saved run. A change that an older reader cannot take counts it up.
@@ -223,6 +225,14 @@ pub enum On {
         /// Which.
         job: JobName,
     },
+    /// Infrastructure to be planned or applied.
+    Infrastructure {
+        /// Which application.
+        name: InfrastructureName,
+        /// The plan's operation, where one is under way.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<String>,
+    },
     /// An answer that comes at once.
     Answer,
     /// The end of a build.
@@ -260,6 +270,7 @@ impl On {
     pub fn describe(&self) -> String {
         match self {
             Self::Job { job } => format!("job {job}"),
+            Self::Infrastructure { name, .. } => format!("infrastructure {name}"),
             Self::Answer => "an answer".into(),
             Self::Build { build } => format!("image build {build}"),
             Self::Environment { environment } => format!("its turn in {environment}"),
@@ -286,6 +297,9 @@ pub struct Facts {
     /// The model file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_file: Option<Digest>,
+    /// What became of the infrastructure, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub infrastructure: Vec<String>,
     /// How the challenger was compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<Evaluation>,
@@ -543,6 +557,11 @@ impl Run {
             },
             Event::JobRefused { job, .. } => format!("job {job} was refused"),
             Event::JobRunning { job } => format!("job {job} is running"),
+            Event::InfrastructurePlanning { .. } => "the infrastructure is being planned".into(),
+            Event::InfrastructurePlanned { .. } => "the infrastructure is planned".into(),
+            Event::InfrastructureApplied { name, .. } => format!("infrastructure {name} is applied"),
+            Event::InfrastructureFailed { .. } => "the infrastructure failed".into(),
+            Event::InfrastructureUntouched { .. } => "the infrastructure stays as it is".into(),
             Event::ChampionRead { champion: Some(release) } => {
                 format!("the champion is {}:{}", release.model.name, release.model.version)
             }

@@ -48,6 +48,12 @@ pub fn project(project: &Project) -> String {
     format!("{PROJECTS}{project}")
 }
 
+/// What was applied last of a project's infrastructure.
+#[must_use]
+pub fn infrastructure(project: &Project) -> String {
+    format!("infrastructure/{project}")
+}
+
 /// A project's runs by number, newest first.
 #[must_use]
 pub fn numbers(project: &Project) -> String {

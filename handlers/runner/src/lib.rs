@@ -1,6 +1,7 @@
 //! The loop between decisions and the world: load, decide, save, perform, send. And the traits of that world.
 
 pub mod conformance;
+mod infrastructure;
 pub mod intake;
 pub mod keys;
 pub mod memory;

@@ -28,6 +28,12 @@ impl Runner {
             },
             Effect::AskJob { job } => Ok(Some(job_event(job, ports.jobs.status(job).await?))),
             Effect::CancelJob { job } => ports.jobs.cancel(job).await.map(|()| None),
+            Effect::PlanInfrastructure(spec) => self.plan_infrastructure(spec).await,
+            Effect::ApplyInfrastructure(spec) => self.apply_infrastructure(run, spec).await,
+            Effect::AskInfrastructure { spec, plan } => self.ask_infrastructure(run, spec, plan.as_deref()).await,
+            Effect::CancelInfrastructure { name } => {
+                ports.infrastructure.cancel(&run.project, name).await.map(|()| None)
+            }
             Effect::ReadChampion { environment } => {
                 let (environment, _) = self.environment(run, environment).await?;
                 Ok(Some(Event::ChampionRead { champion: environment.champion().cloned() }))

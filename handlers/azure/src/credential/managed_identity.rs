@@ -1,10 +1,14 @@
 //! The identity that Azure gives to a Functions app, as the platform's endpoint hands out its tokens.
 //!
+//! Ours and not the library's: that one reads the variables of the process itself, and keeps a token after the service that
+//! it is for has refused it.
+//!
 //! Source: [REST endpoint reference](https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference).
 
 use std::fmt;
 
 use async_trait::async_trait;
+use azure_core::credentials::Secret;
 use jiff::Timestamp;
 use reqwest::Url;
 use runner::ports::{PortError, Result};
@@ -12,16 +16,16 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Credential, Token};
-use crate::http::{self, TIMEOUT_SECS, Transport, bounded};
+use crate::http::{TIMEOUT_SECS, Transport, bounded};
 
 const BACKEND: &str = "managed identity";
 const API_VERSION: &str = "2019-08-01";
 
 /// A system-assigned identity, or a user-assigned one by its client id.
-pub struct ManagedIdentity {
+pub(super) struct ManagedIdentity {
     transport: Transport,
     endpoint: Url,
-    secret: String,
+    guard: Secret,
     resource: String,
     client_id: Option<String>,
 }
@@ -34,34 +38,12 @@ struct Given {
 }
 
 impl ManagedIdentity {
-    /// Azure DevOps, as a resource that tokens are for. It has no readable name.
-    pub const AZURE_DEVOPS: &str = "499b84ac-1321-427f-aa17-267ca6975798";
-
-    /// The identity behind an endpoint.
-    ///
-    /// # Errors
-    ///
-    /// The endpoint is no address.
-    pub fn at(endpoint: &str, secret: &str, resource: &str, client_id: Option<String>) -> Result<Self> {
-        let endpoint = http::address("IDENTITY_ENDPOINT", endpoint)?;
-        let (secret, resource) = (secret.to_owned(), resource.to_owned());
+    /// The identity behind an endpoint; `guard` shows it that we are the app.
+    pub fn at(endpoint: Url, guard: Secret, scope: &str, client_id: Option<String>) -> Self {
         let transport = Transport::to(&[&endpoint], TIMEOUT_SECS);
-        Ok(Self { transport, endpoint, secret, resource, client_id })
-    }
-
-    /// The identity of the app that this runs in.
-    ///
-    /// # Errors
-    ///
-    /// It does not run in an app with an identity.
-    pub fn of_this_app(resource: &str, client_id: Option<String>) -> Result<Self> {
-        let variable = |name: &str| {
-            std::env::var(name).map_err(|_| {
-                let reason = format!("{name} is not set: switch on the app's managed identity, or set a token");
-                PortError::permanent(BACKEND, reason)
-            })
-        };
-        Self::at(&variable("IDENTITY_ENDPOINT")?, &variable("IDENTITY_HEADER")?, resource, client_id)
+        // The endpoint knows services, and no scopes.
+        let resource = scope.trim_end_matches("/.default").to_owned();
+        Self { transport, endpoint, guard, resource, client_id }
     }
 }
 
@@ -73,7 +55,7 @@ impl Credential for ManagedIdentity {
         if let Some(client_id) = &self.client_id {
             url.query_pairs_mut().append_pair("client_id", client_id);
         }
-        let asked = self.transport.client()?.get(url).header("X-IDENTITY-HEADER", &self.secret).send().await;
+        let asked = self.transport.client()?.get(url).header("X-IDENTITY-HEADER", self.guard.secret()).send().await;
         let response = asked.map_err(|error| PortError::transient(BACKEND, error.without_url()))?;
         let status = response.status();
         let body = bounded(response).await.map_err(|reason| PortError::transient(BACKEND, reason))?;

@@ -1,4 +1,4 @@
-//! Who we are towards a service: a managed identity, a GitHub App, a person's token.
+//! Who we are towards a service: an identity of Azure, a GitHub App, a person's token.
 //!
 //! A token is asked for when the one before is about to expire, and never shown: not in logs, not in errors, not by
 //! `Debug`.
@@ -12,11 +12,18 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::header::HeaderValue;
 use runner::ports::{PortError, Result};
 
+mod certificate;
+mod cloud;
+mod command_line;
+mod entra;
 mod github_app;
+mod identity;
 mod managed_identity;
+mod way;
 
+pub use cloud::{Cloud, Places};
 pub use github_app::GithubApp;
-pub use managed_identity::ManagedIdentity;
+pub use identity::Identity;
 
 /// A token this close to its end is not used any more: the call that carries it takes its time, too.
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);

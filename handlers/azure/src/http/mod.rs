@@ -56,6 +56,8 @@ pub(crate) struct Call<'a> {
     is_once: bool,
     /// The header that is on every answer of the service, and statuses besides success that are answers.
     signed: Option<(&'static str, &'static [u16])>,
+    /// What is answered is a secret.
+    is_private: bool,
     /// What it takes, for the person who has to grant it.
     pub right: &'a Right,
 }
@@ -84,7 +86,7 @@ pub(crate) struct Answer {
 
 impl<'a> Call<'a> {
     pub fn new(method: Method, url: Url, body: Body, right: &'a Right) -> Self {
-        Self { method, url, body, headers: HeaderMap::new(), is_once: false, signed: None, right }
+        Self { method, url, body, headers: HeaderMap::new(), is_once: false, signed: None, is_private: false, right }
     }
 
     pub fn get(url: Url, right: &'a Right) -> Self {
@@ -111,6 +113,12 @@ impl<'a> Call<'a> {
     /// with these statuses it answers, too: the caller makes something of them.
     pub fn signed_by(mut self, header: &'static str, statuses: &'static [u16]) -> Self {
         self.signed = Some((header, statuses));
+        self
+    }
+
+    /// Answered by a secret: no record shows it.
+    pub fn private(mut self) -> Self {
+        self.is_private = true;
         self
     }
 

@@ -91,10 +91,13 @@ impl Recorder {
             headers.insert("content-type".into(), content_type.into());
         }
         let told = told.iter().filter(|(name, _)| TOLD.contains(&name.as_str()));
-        let answer: Value = serde_json::from_slice(body).unwrap_or_else(|_| match body {
+        let mut answer: Value = serde_json::from_slice(body).unwrap_or_else(|_| match body {
             [] => Value::Null,
             _ => String::from_utf8_lossy(body).into(),
         });
+        if let Some(value) = answer.get_mut("value").filter(|_| call.is_private) {
+            *value = MASK.into();
+        }
         let line = json!({
             "name": call.right.action,
             "method": call.method.as_str(),

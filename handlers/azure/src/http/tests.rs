@@ -68,6 +68,20 @@ fn a_service_that_is_busy_for_a_moment_is_asked_again_soon() {
 }
 
 #[test]
+fn a_secret_that_is_answered_is_not_on_record() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let recorder = Recorder::to(file.reopen().unwrap());
+    let url = address("the address", "https://contoso.vault.azure.net").unwrap();
+    let call = Call::get(join(&url, &["secrets", "api-key"], &[]), &RIGHT).private();
+    let headers = HeaderMap::new();
+
+    recorder.record(&call, (&headers, "Bearer"), StatusCode::OK, &headers, br#"{"value": "s3cr3t", "id": "1"}"#);
+
+    let line: Value = serde_json::from_str(&fs::read_to_string(file.path()).unwrap()).unwrap();
+    assert_eq!(line["response"]["body"], json!({"value": "***", "id": "1"}));
+}
+
+#[test]
 fn segments_and_values_stay_what_they_are() {
     let base = address("the address", "https://host.example/tfs/").unwrap();
     let url = join(&base, &["a/b", "c d", "x?y#z"], &[("path", "/a&b=c")]);

@@ -4,17 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use axum::extract::{Request, State};
-use axum::routing::get;
-use axum::{Json, Router};
-use azure::{Credential, ManagedIdentity, PersonalAccessToken, Token};
-use jiff::{SignedDuration, Timestamp};
+use azure::{Credential, PersonalAccessToken, Token};
+use jiff::SignedDuration;
 use runner::memory::TestClock;
 use runner::ports::{Clock, PortError, Result, StatusState};
-use serde_json::{Value, json};
 
 use crate::fake::Fault;
 use crate::support::{Bench, commit, project, status};
+
+mod identity;
 
 /// Counts what it gives.
 #[derive(Debug)]
@@ -105,49 +103,4 @@ async fn personal_tokens_are_sent_as_each_service_wants_them_and_shown_to_nobody
     }
     let error = Token::bearer("line\nend", None).unwrap_err();
     assert!(!error.to_string().contains("end,"), "{error}");
-}
-
-type Answers = Arc<dyn Fn(&Request) -> (u16, Value) + Send + Sync>;
-
-async fn endpoint(State(answers): State<Answers>, request: Request) -> (axum::http::StatusCode, Json<Value>) {
-    let (status, body) = answers(&request);
-    (axum::http::StatusCode::from_u16(status).unwrap(), Json(body))
-}
-
-async fn serve(answers: impl Fn(&Request) -> (u16, Value) + Send + Sync + 'static) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}/msi/token", listener.local_addr().unwrap());
-    let router = Router::new().route("/msi/token", get(endpoint)).with_state(Arc::new(answers) as Answers);
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    address
-}
-
-#[tokio::test]
-async fn a_managed_identity_asks_the_platform_s_endpoint() {
-    let address = serve(|request| {
-        assert_eq!(request.headers()["x-identity-header"], "guard");
-        let query = request.uri().query().unwrap();
-        let resource = ManagedIdentity::AZURE_DEVOPS;
-        assert_eq!(query, format!("api-version=2019-08-01&resource={resource}&client_id=c1"));
-        (200, json!({"access_token": "eyJ0", "expires_on": "1767229200", "token_type": "Bearer", "resource": resource}))
-    })
-    .await;
-    let identity = ManagedIdentity::at(&address, "guard", ManagedIdentity::AZURE_DEVOPS, Some("c1".into())).unwrap();
-
-    let token = identity.token().await.unwrap();
-
-    let end: Timestamp = "2026-01-01T01:00:00Z".parse().unwrap();
-    assert_eq!(format!("{token:?}"), format!("Token {{ expires_at: Some({end:?}), .. }}"));
-    assert_eq!(format!("{identity:?}"), "the managed identity c1");
-}
-
-#[tokio::test]
-async fn an_identity_that_is_not_assigned_is_final_and_an_endpoint_that_is_away_is_not() {
-    for (status, is_final) in [(400, true), (404, true), (429, false), (500, false)] {
-        let address = serve(move |_| (status, json!({"message": "no", "statusCode": status}))).await;
-        let identity = ManagedIdentity::at(&address, "guard", ManagedIdentity::AZURE_DEVOPS, None).unwrap();
-        let error = identity.token().await.unwrap_err();
-        assert_eq!(matches!(error, PortError::Permanent { .. }), is_final, "{status}: {error}");
-        assert!(error.to_string().contains("the managed identity of the app"), "{error}");
-    }
 }

@@ -18,12 +18,15 @@ use serde_bytes::{ByteBuf, Bytes};
 
 use super::client::Link;
 use super::method::Method;
+use crate::infrastructure::NoInfrastructure;
 
 /// All ports over one link, named as the host names them.
 pub(super) fn ports(link: &Arc<Link>, names: [String; 9]) -> Ports {
     let [store, bus, ledger, artifacts, source, jobs, models, images, deployments] =
         names.map(|name| Arc::new(Remote { link: link.clone(), name }));
-    Ports { store, bus, ledger, artifacts, source, jobs, models, images, deployments, clock: Arc::new(SystemClock) }
+    // What is the same on both sides is not asked for.
+    let (infrastructure, clock) = (Arc::new(NoInfrastructure), Arc::new(SystemClock));
+    Ports { store, bus, ledger, artifacts, source, jobs, models, images, deployments, infrastructure, clock }
 }
 
 /// A port of the host.

@@ -254,8 +254,13 @@ fn finish(
     effects.extend(queued.map(|environment| Effect::TellEnvironment { environment, event: EnvironmentEvent::Leave }));
     for record in run.steps.values_mut() {
         if let Progress::Waiting(wait) = &record.progress {
-            if let On::Job { job } = &wait.on {
-                effects.push(Effect::CancelJob { job: job.clone() });
+            match &wait.on {
+                On::Job { job } => effects.push(Effect::CancelJob { job: job.clone() }),
+                // A plan changes nothing, and ends by itself.
+                On::Infrastructure { name, .. } if !matches!(run.trigger, Trigger::PullRequest { .. }) => {
+                    effects.push(Effect::CancelInfrastructure { name: name.clone() });
+                }
+                _ => {}
             }
             record.progress = Progress::Canceled;
             record.ended_at = Some(now);

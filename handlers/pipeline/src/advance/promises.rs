@@ -9,8 +9,8 @@ use crate::event::{EnvironmentEvent, Event, JobOutputs, Message};
 use crate::run::{On, Outcome, Progress, Run};
 use crate::steps::approve;
 use crate::steps::testing::{
-    MSE_04, answered, approved_by, broken, completed, environment, job_failed, key, refused, rejected_by, release, run,
-    unreachable,
+    MSE_04, answered, approved_by, broken, completed, environment, infrastructure, job_failed, key, refused,
+    rejected_by, release, run, unreachable,
 };
 
 /// Something that may happen while a run is under way.
@@ -38,8 +38,13 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_a_run_keeps_its_promises(story in prop::collection::vec(news(), 0..80)) {
-        let mut delivery = Delivery::new(run()).beside(prod_of_run_6());
+    fn whatever_happens_a_run_keeps_its_promises(
+        story in prop::collection::vec(news(), 0..80),
+        declares in any::<bool>(),
+    ) {
+        let mut run = run();
+        run.manifest.infrastructure = declares.then(infrastructure);
+        let mut delivery = Delivery::new(run).beside(prod_of_run_6());
         let mut journal = delivery.run.journal.len();
         let mut done = 0;
         for news in story {
@@ -158,6 +163,7 @@ fn wrong(delivery: &Delivery) -> Option<(String, Event)> {
         On::Job { job } => job_failed(job.as_str(), "red", JobOutputs::default()),
         On::Answer if key.to_string() == "evaluate" => Event::ChampionRead { champion: Some(release(6, MSE_04)) },
         On::Answer | On::Environment { .. } | On::Start => refused("no"),
+        On::Infrastructure { .. } => Event::InfrastructureFailed { reason: "no quota".into() },
         On::Build { build } => Event::ImageFailed { build: build.clone(), reason: "no space left".into() },
         On::Deployment { deployment } => broken(deployment.as_str()),
         On::Round { round: 1 } => Event::EndpointCalled { round: 1, answers: vec![unreachable()] },
@@ -183,6 +189,8 @@ fn event(nth: usize) -> Event {
         Event::EndpointCalled { round: 1, answers: Vec::new() },
         refused("no"),
         broken("other"),
+        Event::InfrastructurePlanned { changes: Vec::new() },
+        Event::InfrastructureFailed { reason: "no quota".into() },
     ];
     events[nth % events.len()].clone()
 }

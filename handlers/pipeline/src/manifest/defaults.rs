@@ -98,6 +98,10 @@ pub(super) fn environments() -> Vec<(EnvironmentName, Environment)> {
     vec![(name("qa"), Environment::default()), (name("prod"), gated)]
 }
 
+pub(super) fn infrastructure_minutes() -> u32 {
+    120
+}
+
 pub(super) fn load_seconds() -> u32 {
     5
 }

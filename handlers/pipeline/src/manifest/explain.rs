@@ -25,8 +25,15 @@ pub(super) fn explain(error: &Error, places: &Places) -> Problem {
 }
 
 /// Texts that `null` leaves out.
-const OPTIONAL: [&str; 6] =
-    ["check.lint", "check.test", "train.parameters", "train.data", "register.name", "scoring.tests"];
+const OPTIONAL: [&str; 7] = [
+    "check.lint",
+    "check.test",
+    "train.parameters",
+    "train.data",
+    "register.name",
+    "scoring.tests",
+    "infrastructure.parameters",
+];
 
 fn innermost(mut error: &Error) -> &Error {
     loop {

@@ -52,6 +52,9 @@ pub struct Manifest {
     /// The scoring image and its tests.
     #[serde(default)]
     pub scoring: Scoring,
+    /// What the model needs of Azure, as code; None: nothing is declared, and nothing is applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub infrastructure: Option<Infrastructure>,
     /// Where releases go, in this order.
     #[serde(default = "defaults::environments", with = "ordered")]
     #[schemars(with = "BTreeMap<String, Environment>")]
@@ -157,6 +160,22 @@ pub struct Train {
     pub model: String,
     /// After this long the job is canceled and the run has failed.
     #[schemars(range(min = 1, max = 43200))]
+    pub timeout_minutes: u32,
+}
+
+/// What the model needs of Azure. On a pull request people are told what it would change; on a branch that is delivered it is
+/// applied when it is another than before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Infrastructure {
+    /// The template: JSON, as `az bicep build` makes it of Bicep.
+    pub template: String,
+    /// The file of its parameters: JSON, as `az bicep build-params` makes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<String>,
+    /// After this long its application is canceled and the run has failed.
+    #[serde(default = "defaults::infrastructure_minutes")]
+    #[schemars(range(min = 1, max = 1440))]
     pub timeout_minutes: u32,
 }
 

@@ -6,7 +6,9 @@ use std::ops::RangeInclusive;
 use super::paths::glob_problem;
 use super::places::{Places, shown};
 use super::read::Problem;
-use super::{Approval, Check, Environment, Evaluate, Load, Manifest, Need, Retrain, Scoring, Smoke, Train};
+use super::{
+    Approval, Check, Environment, Evaluate, Infrastructure, Load, Manifest, Need, Retrain, Scoring, Smoke, Train,
+};
 use crate::schedule::Schedule;
 
 const MOST_MINUTES: u32 = 30 * 24 * 60;
@@ -81,6 +83,9 @@ impl Problems<'_> {
             self.said(&format!("register.tags[{index}]"), tag);
         }
         self.scoring(&manifest.scoring);
+        if let Some(infrastructure) = &manifest.infrastructure {
+            self.infrastructure(infrastructure);
+        }
         if !(1..=10).contains(&manifest.environments.len()) {
             let what = format!("1 to 10 environments, not {}", manifest.environments.len());
             self.refuse("environments", &what);
@@ -180,6 +185,20 @@ impl Problems<'_> {
         for (index, smoke) in scoring.smoke.iter().enumerate() {
             self.smoke(&format!("scoring.smoke[{index}]"), smoke);
         }
+    }
+
+    fn infrastructure(&mut self, infrastructure: &Infrastructure) {
+        let Infrastructure { template, parameters, timeout_minutes } = infrastructure;
+        self.path("infrastructure.template", template);
+        self.path_if("infrastructure.parameters", parameters.as_deref());
+        for (key, path) in [("template", Some(template)), ("parameters", parameters.as_ref())] {
+            if path.is_some_and(|path| path.ends_with(".bicep") || path.ends_with(".bicepparam")) {
+                let what = "Bicep is not understood by Azure itself: compile it with `az bicep build` (or `build-params`) \
+                            and name the JSON file";
+                self.refuse(&format!("infrastructure.{key}"), what);
+            }
+        }
+        self.within("infrastructure.timeout_minutes", *timeout_minutes, 1..=24 * 60);
     }
 
     fn smoke(&mut self, at: &str, smoke: &Smoke) {

@@ -119,6 +119,16 @@ name!(
     |text| word(text, 120, "_-")
 );
 name!(
+    /// One application of what a repository declares as its infrastructure.
+    InfrastructureName, "the name of an application of infrastructure", "1 to 64 letters, digits, `_`, `.` or `-`",
+    |text| word(text, 64, "_-.")
+);
+name!(
+    /// Something that nobody is to see, by its name.
+    SecretName, "the name of a secret", "1 to 127 letters, digits or `-`",
+    |text| word(text, 127, "-")
+);
+name!(
     /// A registered model, without its version.
     ModelName, "the name of a model", "1 to 100 letters, digits, `_`, `.` or `-`",
     |text| word(text, 100, "_-.")

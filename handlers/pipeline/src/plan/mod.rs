@@ -10,10 +10,12 @@ pub fn plan(trigger: &Trigger, manifest: &Manifest) -> Vec<StepKey> {
     use Step::{Check, Evaluate, Package, Profile, Provision, Register, Rollback, TestImage, Train};
 
     let check = || manifest.check.get().map(|_| Check);
+    // Without anything that it makes ready, the step is there for what is declared alone.
+    let declares = || manifest.infrastructure.as_ref().map(|_| Provision);
     let steps: Vec<Step> = match trigger {
-        Trigger::PullRequest { .. } => check().into_iter().collect(),
+        Trigger::PullRequest { .. } => check().into_iter().chain(declares()).collect(),
         Trigger::Push | Trigger::Manual | Trigger::Tag { .. } if manifest.train.get().is_none() => {
-            check().into_iter().collect()
+            check().into_iter().chain(declares()).collect()
         }
         Trigger::Build { .. } | Trigger::Retraining { .. } if manifest.train.get().is_none() => Vec::new(),
         Trigger::Build { .. } => vec![Provision, Train, Evaluate, Register, Package, TestImage, Profile],

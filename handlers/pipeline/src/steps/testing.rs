@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::decision::{Context, Decision};
 use crate::effect::Effect;
 use crate::event::{Answer, EnvironmentEvent, Event, JobOutputs, JobResult, StepKey, Verdict};
-use crate::manifest::Manifest;
+use crate::manifest::{Infrastructure, Manifest};
 use crate::names::{Digest, EnvironmentName, RunId};
 use crate::plan::plan;
 use crate::release::{Limits, Model, Release};
@@ -118,6 +118,9 @@ impl Scene {
 pub(crate) fn right_answer(step: &str, on: &On, champion: Option<Release>) -> Event {
     match on {
         On::Job { job } => Event::JobFinished { job: job.clone(), result: JobResult::Completed(right_outputs(step)) },
+        On::Infrastructure { name, .. } => {
+            Event::InfrastructureApplied { name: name.clone(), outputs: BTreeMap::new() }
+        }
         On::Answer if step == "register" => Event::ModelRegistered { model: model(7, MSE_04) },
         On::Answer => Event::ChampionRead { champion },
         On::Build { build } => Event::ImageBuilt { build: build.clone(), digest: digest("image 7") },
@@ -266,6 +269,11 @@ pub(crate) fn release(number: u64, mse: f64) -> Release {
 
 pub(crate) fn manifest() -> Manifest {
     crate::manifest::read("trainyard.yml", MANIFEST).unwrap()
+}
+
+/// What a repository may declare.
+pub(crate) fn infrastructure() -> Infrastructure {
+    Infrastructure { template: "infra/main.json".into(), parameters: None, timeout_minutes: 120 }
 }
 
 /// Run 7: Anna pushed to main.

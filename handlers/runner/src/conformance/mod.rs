@@ -14,9 +14,11 @@ pub mod artifacts;
 pub mod bus;
 pub mod deployments;
 pub mod images;
+pub mod infrastructure;
 pub mod jobs;
 pub mod ledger;
 pub mod models;
+pub mod secrets;
 pub mod source;
 pub mod store;
 

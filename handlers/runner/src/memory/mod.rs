@@ -13,12 +13,14 @@ mod clock;
 mod deployments;
 mod faults;
 mod images;
+mod infrastructure;
 mod jobs;
 mod ledger;
 mod models;
 pub mod promises;
 mod queue;
 mod receiver;
+mod secrets;
 mod source;
 mod store;
 mod tally;
@@ -36,10 +38,12 @@ pub use clock::TestClock;
 pub use deployments::MemoryDeployments;
 pub use faults::{Fault, Faults, Passage};
 pub use images::MemoryImages;
+pub use infrastructure::MemoryInfrastructure;
 pub use jobs::{JobPlan, MemoryJobs};
 pub use ledger::MemoryLedger;
 pub use models::MemoryModels;
 pub use queue::{Delivery, MemoryBus, Queue};
+pub use secrets::MemorySecrets;
 pub use source::MemorySource;
 pub use store::MemoryStore;
 pub use tally::Tally;
@@ -79,6 +83,8 @@ pub struct Machine {
     pub images: Arc<MemoryImages>,
     /// What serves.
     pub deployments: Arc<MemoryDeployments>,
+    /// Infrastructure.
+    pub infrastructure: Arc<MemoryInfrastructure>,
     atomic: bool,
 }
 
@@ -107,7 +113,8 @@ impl Machine {
             jobs: Arc::new(MemoryJobs::new(world.clone())),
             models: Arc::new(MemoryModels::new(world.clone())),
             images: Arc::new(MemoryImages::new(world.clone())),
-            deployments: Arc::new(MemoryDeployments::new(world)),
+            deployments: Arc::new(MemoryDeployments::new(world.clone())),
+            infrastructure: Arc::new(MemoryInfrastructure::new(world)),
             atomic: true,
         }
     }
@@ -136,6 +143,7 @@ impl Machine {
             models: self.models.clone(),
             images: self.images.clone(),
             deployments: self.deployments.clone(),
+            infrastructure: self.infrastructure.clone(),
             clock: Arc::new(self.clock.clone()),
         }
     }

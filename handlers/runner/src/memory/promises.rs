@@ -7,9 +7,11 @@ use pipeline::event::{JobOutputs, JobResult, Step, StepKey};
 use pipeline::names::{Digest, EnvironmentName, JobName, Project};
 use pipeline::release::{Limits, Model, Release};
 
-use super::{JobPlan, Machine};
+use serde_json::{Value, json};
+
+use super::{JobPlan, Machine, MemorySecrets};
 use crate::conformance;
-use crate::ports::{DeploymentStatus, Ports};
+use crate::ports::{Declaration, DeploymentStatus, Ports};
 
 /// The store keeps its promises.
 pub async fn store(_machine: &Machine, ports: &Ports) {
@@ -76,6 +78,33 @@ pub async fn deployments(machine: &Machine, ports: &Ports) {
     let payload = b"{}".to_vec();
     let example = conformance::deployments::Example { deployments: &*ports.deployments, spec, broken, payload };
     conformance::deployments::all(&example).await;
+}
+
+/// Infrastructure keeps its promises.
+pub async fn infrastructure(machine: &Machine, ports: &Ports) {
+    machine.infrastructure.hold(true);
+    let declaration = |resources: Value| Declaration {
+        name: "infra".parse().expect("it is a word"),
+        project: project(),
+        template: json!({ "resources": resources }),
+        parameters: json!({}),
+    };
+    let example = conformance::infrastructure::Example {
+        infrastructure: &*ports.infrastructure,
+        good: declaration(json!({"storage": {}})),
+        impossible: declaration(json!({})),
+        failing: declaration(json!({"broken": {}})),
+        pass: &|| machine.infrastructure.finish(),
+    };
+    conformance::infrastructure::all(&example).await;
+}
+
+/// Secrets keep their promises.
+pub async fn secrets(_machine: &Machine, _ports: &Ports) {
+    let secrets = MemorySecrets::default();
+    let environments = ["qa", "prod"].map(|name| name.parse().expect("it is a word"));
+    let set = |environment: &_, name: &_, value: &str| secrets.set(environment, name, value);
+    conformance::secrets::all(&conformance::secrets::Example { secrets: &secrets, environments, set: &set }).await;
 }
 
 fn project() -> Project {

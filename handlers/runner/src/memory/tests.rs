@@ -32,6 +32,8 @@ promises!(
     the_model_registry_keeps_its_promises: models,
     images_keep_their_promises: images,
     deployments_keep_their_promises: deployments,
+    infrastructure_keeps_its_promises: infrastructure,
+    secrets_keep_their_promises: secrets,
 );
 
 #[test]

@@ -14,9 +14,11 @@ mod bus;
 mod clock;
 mod deployments;
 mod images;
+mod infrastructure;
 mod jobs;
 mod ledger;
 mod models;
+mod secrets;
 mod source;
 mod store;
 
@@ -25,9 +27,11 @@ pub use bus::{Bus, Parcel};
 pub use clock::{Clock, SystemClock};
 pub use deployments::{DeploymentStatus, Deployments};
 pub use images::{BuildStatus, Images};
+pub use infrastructure::{ApplyStatus, Declaration, Infrastructure, PlanStatus};
 pub use jobs::{JobPlatform, JobStatus, LogChunk};
 pub use ledger::{Ledger, SaveThenSend, Write};
 pub use models::{ModelRegistry, ModelVersion};
+pub use secrets::{Secret, Secrets};
 pub use source::{Comment, CommitStatus, Revision, Source, StatusState, TestReport};
 pub use store::{Document, Expect, Store};
 
@@ -52,6 +56,8 @@ pub struct Ports {
     pub images: Arc<dyn Images>,
     /// What serves.
     pub deployments: Arc<dyn Deployments>,
+    /// Infrastructure as code.
+    pub infrastructure: Arc<dyn Infrastructure>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

@@ -107,7 +107,7 @@ fn an_unknown_key_is_named_with_its_line_the_nearest_and_all_allowed() {
     assert_eq!(
         with("sources: a\n").unwrap_err(),
         "t.yml:3:1: unknown key `sources`; allowed: `version`, `project`, `triggers`, `check`, `train`, `evaluate`, \
-         `register`, `scoring`, `environments`"
+         `register`, `scoring`, `infrastructure`, `environments`"
     );
 }
 
@@ -186,6 +186,14 @@ fn impossible_values_are_named_with_what_is_allowed() {
         (
             "scoring: { tests: ../a }",
             "3:19: scoring.tests: `../a` is not a path: a path stays inside the repository, without `..`",
+        ),
+        (
+            "infrastructure: { template: infra/main.bicep }",
+            "3:29: infrastructure.template: Bicep is not understood by Azure itself: compile it with `az bicep build` (or `build-params`) and name the JSON file",
+        ),
+        (
+            "infrastructure: { template: infra/main.json, timeout_minutes: 1441 }",
+            "3:63: infrastructure.timeout_minutes: a whole number from 1 to 1440, not 1441",
         ),
         (
             "scoring: { include: ['a\\b'] }",

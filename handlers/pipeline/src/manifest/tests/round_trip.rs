@@ -208,8 +208,12 @@ fn any_manifest() -> impl Strategy<Value = Manifest> {
     );
     let register = (prop::option::of("[0-9a-z][a-z0-9._-]{0,9}"), prop::collection::vec(text(), 0..3));
     let project = "[0-9a-z][a-z0-9_-]{0,9}";
-    (project, triggers, check(), train(), evaluate(), register, scoring(), environments()).prop_map(
-        |(project, triggers, check, train, evaluate, (name, tags), scoring, environments)| Manifest {
+    let infrastructure =
+        prop::option::of((path(), prop::option::of(path()), 1..=1440_u32).prop_map(
+            |(template, parameters, timeout_minutes)| Infrastructure { template, parameters, timeout_minutes },
+        ));
+    (project, triggers, check(), train(), evaluate(), register, scoring(), infrastructure, environments()).prop_map(
+        |(project, triggers, check, train, evaluate, (name, tags), scoring, infrastructure, environments)| Manifest {
             version: 1,
             project: project.parse().unwrap(),
             triggers,
@@ -218,6 +222,7 @@ fn any_manifest() -> impl Strategy<Value = Manifest> {
             evaluate,
             register: Register { name: name.map(|name| name.parse().unwrap()), tags },
             scoring,
+            infrastructure,
             environments,
         },
     )

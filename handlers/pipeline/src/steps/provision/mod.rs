@@ -1,16 +1,21 @@
-//! Provision: what the steps after it need is made ready: environments, compute, data.
+//! Provision: what the steps after it need is made ready: infrastructure, environments, compute, data.
 //!
 //! ```text
-//! NotStarted --Requested--> Waiting(job) --JobFinished(completed)--> Succeeded --> next
-//!                              `-----------anything else that ends--> Failed
+//! NotStarted --Requested--> Waiting(infrastructure) --Applied, Untouched--> Waiting(job) --completed--> Succeeded --> next
+//!                |  nothing declared                       |                  ^  `--anything else--> Failed
+//!                `-----------------------------------------+------------------'
+//!                            on a pull request: --Planned--+--> Succeeded        Failed, DeadlinePassed --> Failed
 //! ```
+//!
+//! On a pull request infrastructure is planned and never applied, and no job runs.
 
 use super::job::{self, News};
 use crate::decision::{Context, Decision};
 use crate::event::{Event, Step};
 use crate::manifest::Train;
-use crate::run::{Progress, StepRecord};
+use crate::run::{On, Progress, StepRecord, Wait};
 
+mod infrastructure;
 #[cfg(test)]
 mod tests;
 
@@ -21,7 +26,10 @@ const TIMEOUT_MINUTES: u32 = 60;
 #[must_use]
 pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<Decision> {
     if (&record.progress, event) == (&Progress::NotStarted, &Event::Requested) {
-        return Some(begin(cx));
+        return Some(infrastructure::begin(cx).unwrap_or_else(|| make_ready(cx)));
+    }
+    if let Progress::Waiting(Wait { on: On::Infrastructure { name, plan }, .. }) = &record.progress {
+        return infrastructure::news(record, (name, plan.as_deref()), event, cx);
     }
     Some(match job::news(record, event, cx)? {
         News::Completed(_, outputs) => {
@@ -30,6 +38,7 @@ pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<De
             let ready = format!("the Python environments of {} are ready", super::evaluate::list(&words));
             let mut decision = Decision::succeed().because(ready);
             decision.because.extend(outputs.said.iter().cloned());
+            decision.because.extend(cx.run.facts.infrastructure.iter().cloned());
             decision
         }
         News::Ended(_, failed) => failed,
@@ -37,7 +46,11 @@ pub fn decide(record: &StepRecord, event: &Event, cx: &Context<'_>) -> Option<De
     })
 }
 
-fn begin(cx: &Context<'_>) -> Decision {
+/// What only a job can make ready. Where nothing comes after, nothing needs it.
+fn make_ready(cx: &Context<'_>) -> Decision {
+    if cx.run.after(cx.key).is_none() {
+        return Decision::succeed();
+    }
     let Some(mut job) = job::spec(cx, TIMEOUT_MINUTES) else { return job::no_source(cx) };
     job.environments = environments(cx);
     job.data = trains(cx).and_then(|train| train.data.clone());
