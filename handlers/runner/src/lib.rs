@@ -12,6 +12,7 @@ mod records;
 pub mod reports;
 mod retrain;
 mod runner;
+pub mod snapshot;
 mod sweep;
 pub mod watch;
 

@@ -22,7 +22,6 @@ mod receiver;
 mod source;
 mod store;
 mod tally;
-mod tar;
 mod world;
 
 #[cfg(test)]

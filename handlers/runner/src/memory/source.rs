@@ -8,8 +8,9 @@ use pipeline::names::{Branch, CommitId, Digest, Project, RunId};
 
 use super::artifacts::MemoryArtifacts;
 use super::world::World;
-use super::{absent, lock, named, tar};
-use crate::ports::{Comment, CommitStatus, Result, Revision, Source, TestReport};
+use super::{BACKEND, absent, lock, named};
+use crate::ports::{Comment, CommitStatus, PortError, Result, Revision, Source, TestReport};
+use crate::snapshot::{Kind, Snapshot};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -129,7 +130,12 @@ impl Source for MemorySource {
     async fn snapshot(&self, project: &Project, commit: &CommitId) -> Result<Digest> {
         let faults = &self.world.faults;
         faults.around("source.snapshot", commit.as_str(), || {
-            let tar = tar::pack(&self.files(project, commit)?)?;
+            let mut snapshot = Snapshot::new();
+            for (path, bytes) in self.files(project, commit)? {
+                let added = snapshot.add(path.as_bytes(), Kind::File, &bytes);
+                added.map_err(|error| PortError::permanent(BACKEND, error))?;
+            }
+            let tar = snapshot.finish().map_err(|error| PortError::permanent(BACKEND, error))?;
             Ok(self.artifacts.keep(tar))
         })
     }
