@@ -1,5 +1,6 @@
 //! The loop between decisions and the world: load, decide, save, perform, send. And the traits of that world.
 
+mod builds;
 pub mod conformance;
 pub mod intake;
 pub mod keys;

@@ -9,7 +9,7 @@ use pipeline::names::{Branch, CommitId, Digest, Project, RunId};
 use super::artifacts::MemoryArtifacts;
 use super::world::World;
 use super::{BACKEND, absent, lock, named};
-use crate::ports::{Comment, CommitStatus, PortError, Result, Revision, Source, TestReport};
+use crate::ports::{Build, BuildLookup, Comment, CommitStatus, PortError, Result, Revision, Source, TestReport};
 use crate::snapshot::{Kind, Snapshot};
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -26,6 +26,7 @@ struct State {
     branches: BTreeMap<(Project, Branch), CommitId>,
     tags: BTreeMap<(Project, String), CommitId>,
     commits: BTreeMap<(Project, CommitId), Files>,
+    builds: BTreeMap<(Project, u64), Build>,
     statuses: BTreeMap<(Project, CommitId), BTreeMap<String, CommitStatus>>,
     comments: BTreeMap<(Project, u64), Comment>,
     reports: BTreeMap<(Project, CommitId), BTreeMap<(RunId, String), TestReport>>,
@@ -59,6 +60,11 @@ impl MemorySource {
     /// Sets a tag.
     pub fn tag(&self, project: &Project, tag: &str, commit: &CommitId) {
         lock(&self.state).tags.insert((project.clone(), tag.to_owned()), commit.clone());
+    }
+
+    /// Sets what is known of a build.
+    pub fn set_build(&self, project: &Project, number: u64, build: Build) {
+        lock(&self.state).builds.insert((project.clone(), number), build);
     }
 
     /// Drops a commit, as a forced push does.
@@ -151,6 +157,14 @@ impl Source for MemorySource {
             paths.dedup();
             paths.retain(|path| old.get(path) != new.get(path));
             Ok(paths)
+        })
+    }
+
+    async fn build(&self, project: &Project, number: u64) -> Result<BuildLookup> {
+        let faults = &self.world.faults;
+        faults.around("source.build", &number.to_string(), || {
+            let build = lock(&self.state).builds.get(&(project.clone(), number)).cloned();
+            Ok(build.map_or(BuildLookup::Absent, BuildLookup::Found))
         })
     }
 

@@ -28,7 +28,7 @@ pub use images::{BuildStatus, Images};
 pub use jobs::{JobPlatform, JobStatus, LogChunk};
 pub use ledger::{Ledger, SaveThenSend, Write};
 pub use models::{ModelRegistry, ModelVersion};
-pub use source::{Comment, CommitStatus, Revision, Source, StatusState, TestReport};
+pub use source::{Build, BuildLookup, BuildResult, Comment, CommitStatus, Revision, Source, StatusState, TestReport};
 pub use store::{Document, Expect, Store};
 
 /// All ports, each chosen by its own setting.
