@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode, Url};
 use runner::ports::{Clock, Result};
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -27,7 +27,7 @@ pub(crate) use patience::Patience;
 pub(crate) use transport::{TIMEOUT_SECS, Transport, address, bounded, join};
 
 use record::Recorder;
-use transport::{Cut, causes};
+use transport::{BODY_MAX, Cut, bounded_by, causes};
 
 /// A service over HTTP.
 pub(crate) struct Client {
@@ -53,6 +53,10 @@ pub(crate) struct Call<'a> {
     headers: HeaderMap,
     /// A second one would do it twice.
     is_once: bool,
+    /// That it leads elsewhere is the answer.
+    leads_on: bool,
+    /// Bytes of an answer that are taken.
+    most: usize,
     /// What it takes, for the person who has to grant it.
     pub right: &'a Right,
 }
@@ -79,7 +83,8 @@ pub(crate) struct Answer {
 
 impl<'a> Call<'a> {
     pub fn new(method: Method, url: Url, body: Body, right: &'a Right) -> Self {
-        Self { method, url, body, headers: HeaderMap::new(), is_once: false, right }
+        let (headers, is_once, leads_on) = Default::default();
+        Self { method, url, body, headers, is_once, leads_on, most: BODY_MAX, right }
     }
 
     pub fn get(url: Url, right: &'a Right) -> Self {
@@ -93,6 +98,18 @@ impl<'a> Call<'a> {
     /// With a header of its own.
     pub fn with(mut self, name: &'static str, value: HeaderValue) -> Self {
         self.headers.insert(HeaderName::from_static(name), value);
+        self
+    }
+
+    /// Answered by where something is to be had. Nobody goes there by itself.
+    pub fn leading_on(mut self) -> Self {
+        self.leads_on = true;
+        self
+    }
+
+    /// Answered by so many bytes at most.
+    pub fn at_most(mut self, bytes: usize) -> Self {
+        self.most = bytes;
         self
     }
 
@@ -176,19 +193,22 @@ impl Client {
         };
         let response = request.send().await.map_err(unreachable)?;
         let (status, sent, headers) = (response.status(), headers, response.headers().clone());
-        let body = bounded(response).await;
+        let body = bounded_by(response, call.most).await;
         if let (Some(recorder), Ok(body)) = (&self.recorder, &body) {
             recorder.record(call, (&sent, token.scheme()), status, &headers, body);
         }
         let body = body.map_err(|cut| {
             let reason = format!("could not {}: {cut}", call.right.action);
             match cut {
-                Cut::TooLong => CallError::refused(self.service, reason),
+                Cut::TooLong(_) => CallError::refused(self.service, reason),
                 Cut::Broken(_) => CallError::unavailable(self.service, reason),
             }
         })?;
         // A page for people instead of an answer is how Azure DevOps asks to sign in.
         let is_page = is_html(&headers) || status == StatusCode::NON_AUTHORITATIVE_INFORMATION;
+        if call.leads_on && status.is_redirection() && headers.contains_key(LOCATION) {
+            return Ok(Answer { service: self.service, status, headers, body });
+        }
         if status.is_success() && !is_page {
             let answer = Answer { service: self.service, status, headers, body };
             // Something between us and the service may answer for it, and then nothing is done.
