@@ -2,8 +2,9 @@
 //!
 //! | Folder | Talks to | For the port |
 //! | --- | --- | --- |
-//! | `azure_devops/` | Azure Repos, Azure Pipelines, Azure Test Plans | `Source`: what people are told, changed files, the gate of a branch |
-//! | `github/` | GitHub and GitHub Enterprise Server | `Source`: what people are told, changed files |
+//! | `azure_devops/` | Azure Repos, Azure Pipelines, Azure Test Plans | `Source`, and the gate of a branch |
+//! | `github/` | GitHub and GitHub Enterprise Server | `Source`, and deliveries that failed |
+//! | `repositories/` | | `Source`: each project's own; how a commit of a code host becomes a snapshot |
 //! | `azure_ml/` | Azure Machine Learning | `JobPlatform`, `ModelRegistry`, `Deployments` (online endpoints) |
 //! | `blob/` | Azure Blob Storage | `Store`, `Artifacts` |
 //! | `container_instances/` | Azure Container Instances | `Deployments` |
@@ -33,10 +34,15 @@ mod key_vault;
 mod kubernetes;
 mod launcher;
 mod mark;
+mod repositories;
 mod resource_manager;
 mod service_bus;
 mod text;
 
 pub use azure_devops::{AzureDevops, DevopsRepository, DevopsSettings, StatusPolicy};
 pub use credential::{Anybody, Credential, GithubApp, ManagedIdentity, PersonalAccessToken, Token};
-pub use github::{Github, GithubRepository, GithubSettings, Shown};
+pub use github::{
+    Github, GithubDeliveries, GithubHook, GithubHookSettings, GithubRepository, GithubSettings, MissedDelivery,
+    Redelivered, Shown,
+};
+pub use repositories::Repositories;
