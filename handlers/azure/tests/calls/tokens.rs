@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use azure::{Credential, ManagedIdentity, PersonalAccessToken, Token};
 use jiff::{SignedDuration, Timestamp};
 use runner::memory::TestClock;
-use runner::ports::{Clock, PortError, Result, StatusState};
+use runner::ports::{Clock, PortError, Result, Source, StatusState};
 use serde_json::{Value, json};
 
 use crate::fake::Fault;
