@@ -2,8 +2,9 @@
 //!
 //! | Folder | Talks to | For the port |
 //! | --- | --- | --- |
-//! | `azure_devops/` | Azure Repos, Azure Pipelines, Azure Test Plans | `Source`: what people are told, changed files, the gate of a branch |
-//! | `github/` | GitHub and GitHub Enterprise Server | `Source`: what people are told, changed files |
+//! | `azure_devops/` | Azure Repos, Azure Pipelines, Azure Test Plans | `Source`, and the gate of a branch |
+//! | `github/` | GitHub and GitHub Enterprise Server | `Source`, and deliveries that failed |
+//! | `repositories/` | | `Source`: each project's own; how a commit of a code host becomes a snapshot |
 //! | `azure_ml/` | Azure Machine Learning | `JobPlatform`, `ModelRegistry`, `Deployments` (online endpoints) |
 //! | `blob/` | Azure Blob Storage | `Store`, `Artifacts` |
 //! | `container_instances/` | Azure Container Instances | `Deployments` |
@@ -34,6 +35,7 @@ mod key_vault;
 mod kubernetes;
 mod launcher;
 mod mark;
+mod repositories;
 mod resource_manager;
 mod service_bus;
 mod serving;
@@ -50,6 +52,10 @@ pub use kubernetes::{Kubernetes, KubernetesSettings, ServiceKind};
 pub use serving::{ApiKey, ByEnvironment, ImageSettings, Promote, ServingParts, ServingSecrets};
 pub use service_bus::{ConnectionString, ServiceBus, ServiceBusSettings, ServiceBusTransport};
 pub use credential::{Anybody, Cloud, Credential, GithubApp, Identity, PersonalAccessToken, Places, Token};
-pub use github::{Github, GithubRepository, GithubSettings, Shown};
 pub use key_vault::{KeyVault, KeyVaultSettings};
 pub use resource_manager::{Doctor, DoctorSettings, Finding, Place, ResourceManager, ResourceManagerSettings};
+pub use github::{
+    Github, GithubDeliveries, GithubHook, GithubHookSettings, GithubRepository, GithubSettings, MissedDelivery,
+    Redelivered, Shown,
+};
+pub use repositories::Repositories;

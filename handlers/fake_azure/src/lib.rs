@@ -29,6 +29,7 @@ pub mod blob;
 pub mod container_instances;
 pub mod container_registry;
 pub mod databricks;
+pub mod git;
 pub mod github;
 pub mod key_vault;
 pub mod kubernetes;
@@ -326,13 +327,17 @@ fn handle(fake: &Fake, seen: &Seen) -> Told {
         now: fake.clock.now(),
     };
     let mut world = fake.world();
-    let is_open = host == "login.microsoftonline.com" || asked.query.contains_key("sig") || is_served(host);
+    let is_open = host == "login.microsoftonline.com"
+        || host == "codeload.github.com"
+        || asked.query.contains_key("sig")
+        || is_served(host);
     if seen.authorization.is_empty() && !is_open && !host.ends_with(".azurecr.io") {
         return (401, json!({"message": "who are you?"})).into();
     }
     match host.as_str() {
         "dev.azure.com" | "vstmr.dev.azure.com" => world.devops.answer(&asked),
         "api.github.com" => world.github.answer(&asked),
+        "codeload.github.com" => world.github.download(&asked),
         "login.microsoftonline.com" => world.login.answer(&asked),
         "management.azure.com" => managed(&mut world, &asked),
         host if host.ends_with(".api.azureml.ms") => {

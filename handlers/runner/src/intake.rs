@@ -10,6 +10,7 @@ use pipeline::run::{Ended, Facts, Outcome, Run, SCHEMA, Stage, Trigger};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use crate::builds::Claimed;
 use crate::keys;
 use crate::ports::{Expect, Parcel, PortError, Revision, Write};
 use crate::records::{Record, parcel, parse};
@@ -393,7 +394,8 @@ impl Runner {
                 }
                 Ok(draft(Trigger::Tag { tag: tag.clone() }, manifest, None, Some(commit)))
             }
-            Wish::Build { branch, build, id, .. } => {
+            Wish::Build { branch, build, id, commit: wanted } => {
+                self.verify(project, &Claimed { branch, commit: wanted, build, number: *id }).await?;
                 let commit = resolved.ok_or_else(|| refuse("the build names no commit"))?;
                 let mut draft = self.draft_push(start, branch, commit).await?;
                 if draft.manifest.train.get().is_none() {

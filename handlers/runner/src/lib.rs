@@ -1,5 +1,6 @@
 //! The loop between decisions and the world: load, decide, save, perform, send. And the traits of that world.
 
+mod builds;
 pub mod conformance;
 mod infrastructure;
 pub mod intake;
@@ -13,6 +14,7 @@ mod records;
 pub mod reports;
 mod retrain;
 mod runner;
+pub mod snapshot;
 mod sweep;
 pub mod watch;
 

@@ -79,6 +79,14 @@ impl Watch {
             .is_some_and(|ours| ours.host == repository.host && ours.id.eq_ignore_ascii_case(&repository.id))
     }
 
+    /// Whether this is the pipeline whose builds stand for our own check.
+    pub(crate) fn has_pipeline(&self, name: Option<&str>, number: Option<u64>) -> bool {
+        self.build.as_deref().is_some_and(|pipeline| {
+            let is_name = name.is_some_and(|name| name.eq_ignore_ascii_case(pipeline));
+            is_name || number.is_some_and(|number| number.to_string() == pipeline)
+        })
+    }
+
     /// Whether this blob is data of its.
     #[must_use]
     pub fn has_data(&self, account: &ArmId, container: &ContainerName, blob: &BlobName) -> bool {

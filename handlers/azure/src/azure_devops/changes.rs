@@ -47,21 +47,20 @@ struct Item {
 }
 
 impl AzureDevops {
-    /// Paths that differ between two commits, sorted; between nothing and `to` when `from` is None or not known any more.
-    ///
-    /// # Errors
-    ///
-    /// The repository does not have `to`, the service does not answer, or we may not read.
-    pub async fn changed(&self, project: &Project, from: Option<&CommitId>, to: &CommitId) -> Result<Vec<String>> {
-        let changed = match from {
+    /// Paths that differ between two commits; between nothing and `to` when `from` is None or not known any more.
+    pub(super) async fn differing(
+        &self,
+        project: &Project,
+        from: Option<&CommitId>,
+        to: &CommitId,
+    ) -> Result<BTreeSet<String>, CallError> {
+        match from {
             Some(from) => match self.difference(project, from, to).await {
                 Err(error) if error.kind == Kind::Gone => self.all(project, to).await,
                 difference => difference,
             },
             None => self.all(project, to).await,
-        };
-        let paths = changed.map_err(CallError::into_port)?;
-        Ok(paths.into_iter().collect())
+        }
     }
 
     async fn difference(

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{AzureDevops, List};
-use crate::http::{Call, CallError, Right, quietly};
+use crate::http::{Call, CallError, Right};
 use crate::mark::Mark;
 
 /// The property of a thread that says whose it is.
@@ -55,18 +55,14 @@ struct Found {
 }
 
 impl AzureDevops {
-    /// Leaves a comment on a pull request, or puts it in the place of an older run's. Saying the same twice is harmless;
-    /// a pull request that is gone is told nothing.
-    ///
-    /// # Errors
-    ///
-    /// The service does not answer, or we may not.
-    pub async fn comment(&self, project: &Project, pull_request: u64, comment: &Comment) -> Result<()> {
-        quietly(self.try_to_comment(project, &pull_request.to_string(), comment).await)
-    }
-
-    async fn try_to_comment(&self, project: &Project, pull_request: &str, comment: &Comment) -> Result<(), CallError> {
-        let content = Mark::of(project).text(comment, self.link(&comment.run));
+    /// Leaves the comment, or puts it in the place of an older run's.
+    pub(super) async fn try_to_comment(
+        &self,
+        project: &Project,
+        pull_request: &str,
+        comment: &Comment,
+    ) -> Result<(), CallError> {
+        let content = Mark::of(project).text(comment, self.places.link(&comment.run));
         let threads = ["pullRequests", pull_request, "threads"];
         let found = self.find(project, &threads).await?;
         let Some(found) = found else {
@@ -76,7 +72,7 @@ impl AzureDevops {
                 "properties": {PROPERTY: project},
             });
             let url = self.repository(project, &threads, &[])?;
-            return self.client.call(Call::send(Method::POST, url, body, &THREADS)).await.map(|_| ());
+            return self.client.call(Call::send(Method::POST, url, body, &THREADS).once()).await.map(|_| ());
         };
         // Ids sort newest first.
         if found.content == content || found.run.is_some_and(|run| run < comment.run) {

@@ -1,6 +1,10 @@
-//! Azure DevOps: what people see on commits and pull requests, and the gate of a branch.
+//! Azure DevOps: repositories, what people see on commits and pull requests, builds, and the gate of a branch.
 //!
 //! ```text
+//! resolve        refs, exactly of that name, tags peeled; commits/{commit}
+//! read           items -> blobs/{id}
+//! snapshot       commits/{commit} -> trees/{tree}, listed -> trees/{tree}, as a zip
+//! build          build/builds/{number}, of this repository
 //! set_status     commits/{commit}/statuses, and for a pull request iterations -> iterations/{n}/statuses
 //! comment        threads -> one thread a project: created, or its comment replaced
 //! publish_tests  test/runs: create, results, attachment, complete; coverage; only beside a build
@@ -9,24 +13,29 @@
 //! ```
 //!
 //! Source: the REST specifications of version 7.1 in
-//! [MicrosoftDocs/vsts-rest-api-specs](https://github.com/MicrosoftDocs/vsts-rest-api-specs), folders `git`, `policy`,
-//! `test` and `testResults`.
+//! [MicrosoftDocs/vsts-rest-api-specs](https://github.com/MicrosoftDocs/vsts-rest-api-specs), folders `build`, `git`,
+//! `policy`, `test` and `testResults`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pipeline::names::{Project, RunId};
+use pipeline::names::Project;
 use reqwest::Url;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
-use runner::ports::{Clock, PortError, Result};
+use runner::ports::{Artifacts, Clock, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::credential::Credential;
-use crate::http::{self, Call, CallError, Client, Right, Transport};
+use crate::http::{self, Call, CallError, Client, Patience, Right, Transport};
+use crate::repositories::{Places, SNAPSHOT_MIB, checked};
 
+mod builds;
 mod changes;
 mod comment;
+mod commits;
 mod policy;
+mod source;
 mod status;
 mod test_runs;
 mod words;
@@ -59,9 +68,12 @@ pub struct DevopsSettings {
     /// The address of our own pages; without it statuses lead nowhere.
     #[serde(default)]
     pub site: Option<String>,
-    /// How long one call may take.
+    /// How long one call may take, the download of a whole commit included.
     #[serde(default = "timeout_secs")]
     pub timeout_secs: u64,
+    /// As much of a commit as a snapshot takes: MiB.
+    #[serde(default = "snapshot_mib")]
+    pub snapshot_mib: usize,
 }
 
 /// A repository.
@@ -86,14 +98,20 @@ fn timeout_secs() -> u64 {
     http::TIMEOUT_SECS
 }
 
+fn snapshot_mib() -> usize {
+    SNAPSHOT_MIB
+}
+
 /// An organisation of Azure DevOps.
 #[derive(Debug)]
 pub struct AzureDevops {
     client: Client,
-    settings: DevopsSettings,
+    artifacts: Arc<dyn Artifacts>,
+    organization: String,
+    places: Places<DevopsRepository>,
     base: Url,
     tests_base: Url,
-    site: Option<Url>,
+    snapshot_mib: usize,
     /// Ids of repositories that settings know by name.
     ids: Mutex<BTreeMap<Project, String>>,
 }
@@ -105,41 +123,39 @@ struct List<T> {
 }
 
 impl AzureDevops {
-    /// The organisation that these settings are about.
+    /// The organisation that these settings are about. Snapshots are kept among the artifacts.
     ///
     /// # Errors
     ///
     /// An address is none, or a name could lead elsewhere.
-    pub fn new(settings: DevopsSettings, credential: Arc<dyn Credential>, clock: Arc<dyn Clock>) -> Result<Self> {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let names = settings.repositories.values().flat_map(|place| [&place.project, &place.repository]);
-        for name in names.chain([&settings.organization]) {
-            if matches!(name.trim(), "" | "." | "..") {
-                let reason =
-                    format!("{name:?} is no name of an organisation, project or repository; set the one on its page");
-                return Err(PortError::permanent("settings", reason));
-            }
-        }
-        let base = http::address("the address of Azure DevOps", &settings.base)?;
-        let tests_base = http::address("the address for coverage", &settings.tests_base)?;
-        let site = settings.site.as_deref().map(|site| http::address("the address of our pages", site)).transpose()?;
-        let transport = Transport::to(&[&base, &tests_base], settings.timeout_secs);
-        let client = Client::new(SERVICE, transport, headers, credential, clock);
-        Ok(Self { client, settings, base, tests_base, site, ids: Mutex::default() })
+    pub fn new(
+        settings: DevopsSettings,
+        credential: Arc<dyn Credential>,
+        clock: Arc<dyn Clock>,
+        artifacts: Arc<dyn Artifacts>,
+    ) -> Result<Self> {
+        let DevopsSettings { organization, repositories, base, tests_base, site, timeout_secs, snapshot_mib } =
+            settings;
+        let names = repositories.values().flat_map(|place| [&place.project, &place.repository]);
+        checked("an organisation, a project or a repository", names.chain([&organization]))?;
+        let base = http::address("the address of Azure DevOps", &base)?;
+        let tests_base = http::address("the address for coverage", &tests_base)?;
+        let places = Places::new(SERVICE, repositories, site.as_deref())?;
+        let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+        let transport = Transport::to(&[&base, &tests_base], timeout_secs);
+        let client = Client::new(SERVICE, transport, headers, credential, clock).with_patience(Patience::SHORT);
+        let ids = Mutex::default();
+        Ok(Self { client, artifacts, organization, places, base, tests_base, snapshot_mib, ids })
     }
 
-    fn place(&self, project: &Project) -> Result<&DevopsRepository, CallError> {
-        self.settings.repositories.get(project).ok_or_else(|| {
-            let reason =
-                format!("no repository is set for project {project}; add it to `repositories` of Azure DevOps");
-            CallError::refused(SERVICE, reason)
-        })
+    /// The projects whose repositories are here.
+    pub fn projects(&self) -> impl Iterator<Item = &Project> {
+        self.places.projects()
     }
 
     /// An address of a project's repository.
     fn repository(&self, project: &Project, below: &[&str], query: &[(&str, &str)]) -> Result<Url, CallError> {
-        let place = self.place(project)?;
+        let place = self.places.of(project)?;
         let head = ["_apis", "git", "repositories", place.repository.as_str()];
         self.project(project, &[&head, below].concat(), query)
     }
@@ -157,8 +173,8 @@ impl AzureDevops {
         query: &[(&str, &str)],
         version: (&str, &str),
     ) -> Result<Url, CallError> {
-        let place = self.place(project)?;
-        let head = [self.settings.organization.as_str(), place.project.as_str()];
+        let place = self.places.of(project)?;
+        let head = [self.organization.as_str(), place.project.as_str()];
         Ok(http::join(base, &[&head, below].concat(), &[query, &[version]].concat()))
     }
 
@@ -176,9 +192,10 @@ impl AzureDevops {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(project.clone(), found.id.clone());
         Ok(found.id)
     }
+}
 
-    /// Where people read about a run.
-    fn link(&self, run: &RunId) -> Option<Url> {
-        self.site.as_ref().map(|site| http::join(site, &["runs", run.as_str()], &[]))
+impl fmt::Display for AzureDevops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Azure DevOps {}", self.organization)
     }
 }

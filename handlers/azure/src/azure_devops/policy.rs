@@ -89,7 +89,7 @@ impl AzureDevops {
         });
         let below = ["_apis", "policy", "configurations"];
         let url = self.project(project, &[&below[..], number.as_deref().as_slice()].concat(), &[])?;
-        self.client.call(Call::send(method, url, body, &POLICIES)).await.map(|_| ())
+        self.client.call(Call::send(method, url, body, &POLICIES).once()).await.map(|_| ())
     }
 
     /// The policies of the branch that ask for this status.

@@ -7,11 +7,12 @@ use pipeline::names::{CommitId, Project};
 use reqwest::Method;
 use runner::ports::{CommitStatus, Result};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tracing::debug;
 
 use super::words::{StatusContext, state};
 use super::{AzureDevops, List, READ};
-use crate::http::{Call, CallError, Right, quietly};
+use crate::http::{Call, CallError, Right};
 use crate::text::first;
 
 /// Characters of a description that people see at once.
@@ -51,36 +52,41 @@ struct Commit {
 }
 
 impl AzureDevops {
-    /// Tells people how a commit does, and on a pull request its iteration. Telling the same twice is harmless; a commit
-    /// or pull request that is gone is told nothing.
-    ///
-    /// # Errors
-    ///
-    /// The service does not answer, or we may not.
-    pub async fn set_status(&self, project: &Project, commit: &CommitId, status: &CommitStatus) -> Result<()> {
+    pub(super) async fn set_on_commit(
+        &self,
+        project: &Project,
+        commit: &CommitId,
+        status: &CommitStatus,
+    ) -> Result<(), CallError> {
+        let url = self.repository(project, &["commits", commit.as_str(), "statuses"], &[])?;
+        self.client.call(Call::send(Method::POST, url, self.body_of(status), &ON_COMMIT)).await.map(|_| ())
+    }
+
+    pub(super) async fn set_on_pull_request(
+        &self,
+        project: &Project,
+        number: u64,
+        commit: &CommitId,
+        status: &CommitStatus,
+    ) -> Result<(), CallError> {
+        let number = number.to_string();
+        let Some(iteration) = self.iteration(project, &number, commit).await? else {
+            debug!("Pull request {number} of {project} has no iteration with {commit} any more");
+            return Ok(());
+        };
+        let below = ["pullRequests", &number, "iterations", &iteration.to_string(), "statuses"];
+        let url = self.repository(project, &below, &[])?;
+        self.client.call(Call::send(Method::POST, url, self.body_of(status), &ON_PULL_REQUEST)).await.map(|_| ())
+    }
+
+    fn body_of(&self, status: &CommitStatus) -> Value {
         let body = Status {
             state: state(status.state),
             description: first(&status.description, DESCRIPTION_MAX),
-            target_url: self.link(&status.run).map(Into::into),
+            target_url: self.places.link(&status.run).map(Into::into),
             context: StatusContext::of(&status.context),
         };
-        let body = serde_json::to_value(body).expect("a status is plain data");
-        let on_commit = async {
-            let url = self.repository(project, &["commits", commit.as_str(), "statuses"], &[])?;
-            self.client.call(Call::send(Method::POST, url, body.clone(), &ON_COMMIT)).await
-        };
-        quietly(on_commit.await)?;
-        let Some(pull_request) = status.pull_request.map(|number| number.to_string()) else { return Ok(()) };
-        let on_iteration = async {
-            let Some(iteration) = self.iteration(project, &pull_request, commit).await? else {
-                debug!("Pull request {pull_request} of {project} has no iteration with {commit} any more");
-                return Ok(());
-            };
-            let below = ["pullRequests", &pull_request, "iterations", &iteration.to_string(), "statuses"];
-            let url = self.repository(project, &below, &[])?;
-            self.client.call(Call::send(Method::POST, url, body, &ON_PULL_REQUEST)).await.map(|_| ())
-        };
-        quietly(on_iteration.await)
+        serde_json::to_value(body).expect("a status is plain data")
     }
 
     /// The last iteration with this head.

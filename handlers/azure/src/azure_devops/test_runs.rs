@@ -21,7 +21,7 @@ use tracing::debug;
 
 use super::words::outcome;
 use super::{AzureDevops, List, PAGE, PAGES_MAX, SERVICE};
-use crate::http::{Call, CallError, Right, quietly};
+use crate::http::{Call, CallError, Right};
 use crate::text::first;
 
 /// Results that are sent, or read, in one call.
@@ -46,27 +46,17 @@ struct Run {
 }
 
 impl AzureDevops {
-    /// Publishes a report on the page of its build; without a build there is no such page, and nothing is done. The same
-    /// report twice is harmless.
-    ///
-    /// # Errors
-    ///
-    /// The service does not answer, or we may not.
-    pub async fn publish_tests(&self, project: &Project, commit: &CommitId, report: &TestReport) -> Result<()> {
-        let Some(build) = report.build else {
-            debug!(run.id = %report.run, "{SERVICE} shows tests on the page of a build, and the run follows none");
-            return Ok(());
-        };
-        quietly(self.try_to_publish(project, commit, report, build).await)
-    }
-
-    async fn try_to_publish(
+    /// Publishes a report on the page of its build; without a build there is no such page, and nothing is done.
+    pub(super) async fn try_to_publish(
         &self,
         project: &Project,
         commit: &CommitId,
         report: &TestReport,
-        build: u64,
     ) -> Result<(), CallError> {
+        let Some(build) = report.build else {
+            debug!(run.id = %report.run, "{SERVICE} shows tests on the page of a build, and the run follows none");
+            return Ok(());
+        };
         // With the run in it: another run of the same build publishes beside this one.
         let name = format!("trainyard {} of {} ({})", report.name, commit.short(), report.run);
         let found = self.find_run(project, build, &name).await?;
@@ -81,7 +71,7 @@ impl AzureDevops {
         for cases in report.cases.get(sent..).unwrap_or_default().chunks(RESULTS_MAX) {
             let results = cases.iter().map(result).collect();
             let url = self.project(project, &["_apis", "test", "Runs", &of_run, "results"], &[])?;
-            self.client.call(Call::send(Method::POST, url, results, &TESTS)).await?;
+            self.client.call(Call::send(Method::POST, url, results, &TESTS).once()).await?;
         }
         self.attach(project, &of_run, report).await?;
         self.publish_coverage(project, report, build).await?;
@@ -137,7 +127,7 @@ impl AzureDevops {
             }
         }
         let url = self.project(project, &["_apis", "test", "runs"], &[])?;
-        let run: Run = self.client.read(Call::send(Method::POST, url, body, &TESTS)).await?;
+        let run: Run = self.client.read(Call::send(Method::POST, url, body, &TESTS).once()).await?;
         Ok(run.id)
     }
 
@@ -174,7 +164,7 @@ impl AzureDevops {
             "comment": "What the red tests printed",
             "attachmentType": "GeneralAttachment",
         });
-        self.client.call(Call::send(Method::POST, url, body, &TESTS)).await.map(|_| ())
+        self.client.call(Call::send(Method::POST, url, body, &TESTS).once()).await.map(|_| ())
     }
 
     async fn publish_coverage(&self, project: &Project, report: &TestReport, build: u64) -> Result<(), CallError> {

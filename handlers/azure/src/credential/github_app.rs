@@ -66,11 +66,39 @@ impl GithubApp {
         Ok(Self { transport, url, app: app.to_owned(), installation, key, clock })
     }
 
-    fn word(&self) -> Result<String> {
+    /// The App itself, for what is no installation's: its own webhook.
+    #[must_use]
+    pub fn itself(self: Arc<Self>) -> Arc<dyn Credential> {
+        Arc::new(Itself(self))
+    }
+
+    fn word(&self) -> Result<(String, i64)> {
         let now = self.clock.now().as_second();
         let claims = Claims { iss: &self.app, iat: now - BACK_SECS, exp: now + GOOD_FOR_SECS };
         jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &self.key)
+            .map(|word| (word, claims.exp))
             .map_err(|_| PortError::permanent(BACKEND, "the private key of the App does not sign; make a new one"))
+    }
+}
+
+/// An App without an installation.
+struct Itself(Arc<GithubApp>);
+
+#[async_trait]
+impl Credential for Itself {
+    async fn token(&self) -> Result<Token> {
+        let (word, end) = self.0.word()?;
+        Token::bearer(&word, Timestamp::from_second(end).ok())
+    }
+
+    fn identity(&self) -> String {
+        format!("the GitHub App {}", self.0.app)
+    }
+}
+
+impl fmt::Debug for Itself {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.identity())
     }
 }
 
@@ -82,7 +110,7 @@ impl Credential for GithubApp {
             "checks": "write", "statuses": "write", "contents": "read", "pull_requests": "write", "metadata": "read",
         }});
         let request = self.transport.client()?.post(self.url.clone()).headers(crate::github::headers());
-        let asked = request.bearer_auth(self.word()?).json(&wanted).send().await;
+        let asked = request.bearer_auth(self.word()?.0).json(&wanted).send().await;
         let response = asked.map_err(|error| PortError::transient(BACKEND, error.without_url()))?;
         let status = response.status();
         let body = bounded(response).await.map_err(|reason| PortError::transient(BACKEND, reason))?;

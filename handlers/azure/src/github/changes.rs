@@ -5,45 +5,16 @@ use std::collections::BTreeMap;
 
 use pipeline::names::{CommitId, Project};
 use runner::ports::Result;
-use serde::Deserialize;
 
-use super::{Github, SERVICE};
-use crate::http::{Call, CallError, Kind, Right};
+use super::Github;
+use crate::http::{CallError, Kind};
 
-const READ: Right = Right { action: "read the repository", scope: "repo", role: "Contents: read (repository)" };
-
-#[derive(Deserialize)]
-struct Tree {
-    tree: Vec<Entry>,
-    #[serde(default)]
-    truncated: bool,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    path: String,
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    sha: Option<String>,
-    #[serde(default)]
-    mode: Option<String>,
-}
-
-/// What each file is.
-type Files = BTreeMap<String, (Option<String>, Option<String>)>;
+/// What each file is: its content and its mode.
+type Files = BTreeMap<String, (String, String)>;
 
 impl Github {
     /// Paths that differ between two commits, sorted; between nothing and `to` when `from` is None or not known any more.
-    ///
-    /// # Errors
-    ///
-    /// The repository does not have `to` or is too large to be listed, GitHub does not answer, or we may not read.
-    pub async fn changed(&self, project: &Project, from: Option<&CommitId>, to: &CommitId) -> Result<Vec<String>> {
-        self.difference(project, from, to).await.map_err(CallError::into_port)
-    }
-
-    async fn difference(
+    pub(super) async fn differing(
         &self,
         project: &Project,
         from: Option<&CommitId>,
@@ -64,13 +35,8 @@ impl Github {
     }
 
     async fn files(&self, project: &Project, commit: &CommitId) -> Result<Files, CallError> {
-        let url = self.repository(project, &["git", "trees", commit.as_str()], &[("recursive", "1")])?;
-        let tree: Tree = self.client.read(Call::get(url, &READ)).await?;
-        if tree.truncated {
-            let reason = format!("{commit} of {project} has more files than GitHub lists at once (100,000)");
-            return Err(CallError::refused(SERVICE, reason));
-        }
-        let files = tree.tree.into_iter().filter(|entry| entry.kind != "tree");
+        let tree = self.tree(project, commit.as_str(), true).await?;
+        let files = tree.into_iter().filter(|entry| entry.kind != "tree");
         Ok(files.map(|entry| (entry.path, (entry.sha, entry.mode))).collect())
     }
 }

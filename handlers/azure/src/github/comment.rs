@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Github, PAGE, PAGES_MAX, Shown};
-use crate::http::{Call, CallError, Right, quietly};
+use crate::http::{Call, CallError, Right};
 use crate::mark::Mark;
 
 const COMMENTS: Right =
@@ -30,18 +30,14 @@ struct User {
 }
 
 impl Github {
-    /// Leaves a comment on a pull request, or puts it in the place of an older run's. Saying the same twice is harmless;
-    /// a pull request that is gone is told nothing.
-    ///
-    /// # Errors
-    ///
-    /// GitHub does not answer, or we may not.
-    pub async fn comment(&self, project: &Project, pull_request: u64, comment: &Comment) -> Result<()> {
-        quietly(self.try_to_comment(project, &pull_request.to_string(), comment).await)
-    }
-
-    async fn try_to_comment(&self, project: &Project, pull_request: &str, comment: &Comment) -> Result<(), CallError> {
-        let body = Mark::of(project).text(comment, self.link(&comment.run));
+    /// Leaves the comment, or puts it in the place of an older run's.
+    pub(super) async fn try_to_comment(
+        &self,
+        project: &Project,
+        pull_request: &str,
+        comment: &Comment,
+    ) -> Result<(), CallError> {
+        let body = Mark::of(project).text(comment, self.places.link(&comment.run));
         let (method, url) = match self.find(project, pull_request).await? {
             // Ids sort newest first.
             Some((said, run)) if said.body.as_deref() == Some(&body) || run < comment.run => return Ok(()),
@@ -50,7 +46,7 @@ impl Github {
             }
             None => (Method::POST, self.repository(project, &["issues", pull_request, "comments"], &[])?),
         };
-        self.client.call(Call::send(method, url, json!({"body": body}), &COMMENTS)).await.map(|_| ())
+        self.client.call(Call::send(method, url, json!({"body": body}), &COMMENTS).once()).await.map(|_| ())
     }
 
     async fn find(&self, project: &Project, pull_request: &str) -> Result<Option<(Said, RunId)>, CallError> {
@@ -75,6 +71,6 @@ impl Github {
     /// An App speaks as a bot. A person who copies the mark keeps a comment of their own, and the words in it.
     fn may_be_ours(&self, said: &Said) -> bool {
         let is_bot = said.user.as_ref().is_some_and(|user| user.kind == "Bot");
-        self.settings.shown == Shown::CommitStatus || is_bot
+        self.shown == Shown::CommitStatus || is_bot
     }
 }

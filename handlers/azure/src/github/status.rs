@@ -1,6 +1,4 @@
 //! Statuses of commits: check runs, or commit statuses.
-//!
-//! A pull request shows what its head has, so its number is not needed here.
 
 use pipeline::names::{CommitId, Project};
 use reqwest::Method;
@@ -8,8 +6,8 @@ use runner::ports::{CommitStatus, Result, StatusState};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Github, PAGE, Shown};
-use crate::http::{Call, CallError, Right, quietly};
+use super::{Github, PAGE};
+use crate::http::{Call, CallError, Right};
 use crate::text::first;
 
 /// Characters of a commit status's description that GitHub takes.
@@ -37,19 +35,7 @@ struct CheckRun {
 }
 
 impl Github {
-    /// Tells people how a commit does. Telling the same twice is harmless; a commit that is gone is told nothing.
-    ///
-    /// # Errors
-    ///
-    /// GitHub does not answer, or we may not.
-    pub async fn set_status(&self, project: &Project, commit: &CommitId, status: &CommitStatus) -> Result<()> {
-        quietly(match self.settings.shown {
-            Shown::CommitStatus => self.set_commit_status(project, commit, status).await,
-            Shown::CheckRun => self.set_check_run(project, commit, status).await,
-        })
-    }
-
-    async fn set_commit_status(
+    pub(super) async fn set_commit_status(
         &self,
         project: &Project,
         commit: &CommitId,
@@ -66,14 +52,14 @@ impl Github {
             "context": status.context,
             "description": first(&status.description, DESCRIPTION_MAX),
         });
-        if let Some(link) = self.link(&status.run) {
+        if let Some(link) = self.places.link(&status.run) {
             body["target_url"] = link.as_str().into();
         }
         let url = self.repository(project, &["statuses", commit.as_str()], &[])?;
         self.client.call(Call::send(Method::POST, url, body, &STATUSES)).await.map(|_| ())
     }
 
-    async fn set_check_run(
+    pub(super) async fn set_check_run(
         &self,
         project: &Project,
         commit: &CommitId,
@@ -88,7 +74,7 @@ impl Github {
         let there = there.check_runs.into_iter().find(|run| run.external_id.as_deref() == Some(&ours));
 
         let mut body = check(status);
-        if let Some(link) = self.link(&status.run) {
+        if let Some(link) = self.places.link(&status.run) {
             body["details_url"] = link.as_str().into();
         }
         let now = self.client.now().to_string();
@@ -105,7 +91,7 @@ impl Github {
                 (Method::POST, self.repository(project, &["check-runs"], &[])?)
             }
         };
-        self.client.call(Call::send(method, url, body, &CHECKS)).await.map(|_| ())
+        self.client.call(Call::send(method, url, body, &CHECKS).once()).await.map(|_| ())
     }
 }
 

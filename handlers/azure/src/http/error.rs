@@ -88,6 +88,10 @@ impl CallError {
         Self::without_answer(kind, service, error.to_string())
     }
 
+    pub fn gone(service: &'static str, reason: String) -> Self {
+        Self::without_answer(Kind::Gone, service, reason)
+    }
+
     /// One that is known by other ways than an HTTP answer.
     pub fn without_answer(kind: Kind, service: &'static str, reason: String) -> Self {
         Self { kind, until: None, status: 0, code: String::new(), service, reason }

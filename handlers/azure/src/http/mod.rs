@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use azure_core::Bytes;
 use jiff::Timestamp;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode, Url};
 use runner::ports::{Clock, Result};
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -28,7 +28,7 @@ pub(crate) use patience::Patience;
 pub(crate) use transport::{TIMEOUT_SECS, Transport, address, bounded, causes, join};
 
 use record::Recorder;
-use transport::Cut;
+use transport::{BODY_MAX, Cut, bounded_by};
 
 /// A service over HTTP.
 pub(crate) struct Client {
@@ -58,6 +58,10 @@ pub(crate) struct Call<'a> {
     signed: Option<(&'static str, &'static [u16])>,
     /// What is answered is a secret.
     is_private: bool,
+    /// That it leads elsewhere is the answer.
+    leads_on: bool,
+    /// Bytes of an answer that are taken.
+    most: usize,
     /// What it takes, for the person who has to grant it.
     pub right: &'a Right,
 }
@@ -86,7 +90,8 @@ pub(crate) struct Answer {
 
 impl<'a> Call<'a> {
     pub fn new(method: Method, url: Url, body: Body, right: &'a Right) -> Self {
-        Self { method, url, body, headers: HeaderMap::new(), is_once: false, signed: None, is_private: false, right }
+        let (headers, is_once, leads_on, signed, is_private) = Default::default();
+        Self { method, url, body, headers, is_once, leads_on, signed, is_private, most: BODY_MAX, right }
     }
 
     pub fn get(url: Url, right: &'a Right) -> Self {
@@ -119,6 +124,18 @@ impl<'a> Call<'a> {
     /// Answered by a secret: no record shows it.
     pub fn private(mut self) -> Self {
         self.is_private = true;
+        self
+    }
+
+    /// Answered by where something is to be had. Nobody goes there by itself.
+    pub fn leading_on(mut self) -> Self {
+        self.leads_on = true;
+        self
+    }
+
+    /// Answered by so many bytes at most.
+    pub fn at_most(mut self, bytes: usize) -> Self {
+        self.most = bytes;
         self
     }
 
@@ -203,14 +220,14 @@ impl Client {
         };
         let response = request.send().await.map_err(unreachable)?;
         let (status, sent, headers) = (response.status(), headers, response.headers().clone());
-        let body = bounded(response).await;
+        let body = bounded_by(response, call.most).await;
         if let (Some(recorder), Ok(body)) = (&self.recorder, &body) {
             recorder.record(call, (&sent, token.scheme()), status, &headers, body);
         }
         let body = body.map_err(|cut| {
             let reason = format!("could not {}: {cut}", call.right.action);
             match cut {
-                Cut::TooLong => CallError::refused(self.service, reason),
+                Cut::TooLong(_) => CallError::refused(self.service, reason),
                 Cut::Broken(_) => CallError::unavailable(self.service, reason),
             }
         })?;
@@ -227,6 +244,9 @@ impl Client {
         }
         // A page for people instead of an answer is how Azure DevOps asks to sign in.
         let is_page = is_html(&headers) || status == StatusCode::NON_AUTHORITATIVE_INFORMATION;
+        if call.leads_on && status.is_redirection() && headers.contains_key(LOCATION) {
+            return Ok(Answer { service: self.service, status, headers, body });
+        }
         if status.is_success() && !is_page {
             let answer = Answer { service: self.service, status, headers, body };
             // Something between us and the service may answer for it, and then nothing is done.

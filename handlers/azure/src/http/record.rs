@@ -37,7 +37,7 @@ const SECRET: [&str; 10] = [
     "secondaryKey",
 ];
 /// Fields of forms and parameters of addresses likewise.
-const SECRET_FIELDS: [&str; 5] = ["access_token", "refresh_token", "client_secret", "client_assertion", "sig"];
+const SECRET_FIELDS: [&str; 6] = ["access_token", "refresh_token", "client_secret", "client_assertion", "sig", "token"];
 
 /// Appends exchanges to a file.
 pub(super) struct Recorder {
@@ -106,7 +106,7 @@ impl Recorder {
             "body": sent_body,
             "status": status.as_u16(),
             "response": {
-                "headers": object(told.map(|(name, value)| (name.as_str(), value.to_str().unwrap_or(MASK)))),
+                "headers": told.map(|(name, value)| (name.to_string(), told_of(value).into())).collect::<Map<_, _>>(),
                 "body": masked(answer),
             },
         });
@@ -135,10 +135,16 @@ fn shown(value: &HeaderValue) -> String {
     }
 }
 
+/// What an answer's header says; where it is an address, without what opens it.
+fn told_of(value: &HeaderValue) -> String {
+    let text = value.to_str().unwrap_or(MASK);
+    Url::parse(text).map_or_else(|_| text.to_owned(), |url| without_secrets(&url).to_string())
+}
+
 /// An address without the signature that opens it.
 fn without_secrets(url: &Url) -> Url {
     let mut clean = url.clone();
-    if url.query().is_some_and(|query| query.contains("sig=")) {
+    if url.query_pairs().any(|(name, _)| SECRET_FIELDS.contains(&&*name)) {
         let pairs: Vec<_> = url.query_pairs().into_owned().collect();
         clean.query_pairs_mut().clear().extend_pairs(pairs.iter().map(|(name, value)| (name, of_field(name, value))));
     }

@@ -22,6 +22,7 @@ fn an_exchange_on_record_is_a_line_without_secrets() {
     let headers = HeaderMap::from_iter([("accept".parse().unwrap(), HeaderValue::from_static("application/json"))]);
     let told = HeaderMap::from_iter([
         ("content-type".parse().unwrap(), HeaderValue::from_static("application/json")),
+        ("location".parse().unwrap(), HeaderValue::from_static("https://codeload.github.com/zip?token=s3cr3t")),
         ("set-cookie".parse().unwrap(), HeaderValue::from_static("s3cr3t")),
     ]);
 
@@ -42,7 +43,10 @@ fn an_exchange_on_record_is_a_line_without_secrets() {
         "headers": {"accept": "application/json", "authorization": "Basic ***", "content-type": "application/json"},
         "body": {"state": "pending", "nested": [{"token": "***", "kept": 1}]},
         "status": 201,
-        "response": {"headers": {"content-type": "application/json"}, "body": {"access_token": "***", "id": 1}},
+        "response": {
+            "headers": {"content-type": "application/json", "location": "https://codeload.github.com/zip?token=***"},
+            "body": {"access_token": "***", "id": 1},
+        },
     });
     assert_eq!(lines[0], wanted);
     assert_eq!(

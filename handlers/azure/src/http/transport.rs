@@ -10,7 +10,7 @@ use reqwest::{Certificate, Client, Response, Url};
 use runner::ports::{PortError, Result};
 
 /// As much of an answer as is read.
-const BODY_MAX: usize = 32 << 20;
+pub(super) const BODY_MAX: usize = 32 << 20;
 const CONNECT_SECS: u64 = 10;
 /// From the first byte sent to the last byte read, unless settings say otherwise.
 pub(crate) const TIMEOUT_SECS: u64 = 30;
@@ -67,26 +67,31 @@ impl Transport {
 /// Why an answer is not there in full.
 #[derive(Debug)]
 pub(crate) enum Cut {
-    TooLong,
+    TooLong(usize),
     Broken(String),
 }
 
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong => write!(f, "the answer has more than {} MiB", BODY_MAX >> 20),
+            Self::TooLong(most) => write!(f, "the answer has more than {} MiB", most >> 20),
             Self::Broken(why) => write!(f, "the answer broke off: {why}"),
         }
     }
 }
 
 /// Reads an answer, as much of it as is taken.
-pub(crate) async fn bounded(mut response: Response) -> Result<Vec<u8>, Cut> {
+pub(crate) async fn bounded(response: Response) -> Result<Vec<u8>, Cut> {
+    bounded_by(response, BODY_MAX).await
+}
+
+/// Reads an answer of so many bytes at most.
+pub(super) async fn bounded_by(mut response: Response, most: usize) -> Result<Vec<u8>, Cut> {
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() <= BODY_MAX => body.extend_from_slice(&chunk),
-            Ok(Some(_)) => return Err(Cut::TooLong),
+            Ok(Some(chunk)) if body.len() + chunk.len() <= most => body.extend_from_slice(&chunk),
+            Ok(Some(_)) => return Err(Cut::TooLong(most)),
             Ok(None) => return Ok(body),
             Err(error) => return Err(Cut::Broken(causes(&error.without_url()))),
         }

@@ -1,6 +1,6 @@
 //! What people see on Azure DevOps.
 
-use runner::ports::{PortError, StatusState};
+use runner::ports::{PortError, Source, StatusState};
 use serde_json::{Value, json};
 
 use crate::fake::azure_devops::REPOSITORY_ID;
@@ -150,23 +150,23 @@ async fn many_results_are_sent_a_thousand_at_a_time() {
 }
 
 #[tokio::test]
-async fn changed_files_are_those_of_both_commits_without_folders() {
+async fn a_renamed_file_has_changed_where_it_was_and_where_it_is() {
     let bench = Bench::new().await;
-    let (commit, other, dead) = (commit(), other_commit(), dead_commit());
+    let of = |commit: String| commit.parse().unwrap();
+    let (from, to) = {
+        let world = &mut *bench.fake.world();
+        let from = world.devops.repository.commit("main", &[("train.py", "print(1)")]);
+        (of(from), of(world.devops.repository.commit("main", &[("training/train.py", "print(1)")])))
+    };
+    let changed = bench.devops.changed(&project(), Some(&from), &to).await.unwrap();
+    assert_eq!(changed, ["train.py", "training/train.py"], "and no folder is a file");
 
-    let changed = bench.devops.changed(&project(), Some(&commit), &other).await.unwrap();
-    let all = bench.devops.changed(&project(), None, &other).await.unwrap();
-    let since_a_forced_push = bench.devops.changed(&project(), Some(&dead), &other).await.unwrap();
-    let of_nothing = bench.devops.changed(&project(), None, &dead).await.unwrap_err();
-
-    assert!(changed.is_sorted(), "{changed:?}");
-    for path in ["CustomerAddressModule/CustomerAddressModule/Form1.cs", "training/train.py", "train.py"] {
-        assert!(changed.contains(&path.to_owned()), "{path} is not in {changed:?}");
-    }
-    assert!(!changed.contains(&"CustomerAddressModule".to_owned()), "a folder is no file");
-    assert!(all.contains(&"MyWebSite/MyWebSite/Views/Home/_Page1.cshtml".to_owned()) || all.len() > 3, "{all:?}");
-    assert_eq!(since_a_forced_push, all);
-    assert!(matches!(of_nothing, PortError::Permanent { .. }), "{of_nothing}");
+    let many: Vec<_> = (0..2500).map(|nth| (format!("data/{nth:04}.csv"), nth.to_string())).collect();
+    let many: Vec<_> = many.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let many = of(bench.fake.world().devops.repository.commit("main", &many));
+    assert_eq!(bench.devops.changed(&project(), Some(&to), &many).await.unwrap().len(), 2501);
+    let error = bench.devops.changed(&project(), None, &dead_commit()).await.unwrap_err();
+    assert!(matches!(error, PortError::Permanent { .. }) && error.to_string().contains("no commit dead"), "{error}");
 }
 
 #[tokio::test]
@@ -223,8 +223,11 @@ async fn settings_that_lead_nowhere_are_said() {
     settings.repositories.get_mut(&project()).unwrap().repository = "Diabetes2".into();
     let credential = azure::PersonalAccessToken::of_azure_devops("ann", "secret").unwrap();
     let clock = std::sync::Arc::new(bench.clock.clone());
-    let devops =
-        azure::AzureDevops::new(settings.clone(), std::sync::Arc::new(credential.clone()), clock.clone()).unwrap();
+    let new = |settings| {
+        let credential = std::sync::Arc::new(credential.clone());
+        azure::AzureDevops::new(settings, credential, clock.clone(), bench.artifacts.clone())
+    };
+    let devops = new(settings.clone()).unwrap();
     let misplaced = devops.set_status(&project(), &commit(), &status(StatusState::Failed, None)).await.unwrap_err();
     assert!(
         misplaced.to_string().contains("GitRepositoryNotFoundException"),
@@ -232,6 +235,6 @@ async fn settings_that_lead_nowhere_are_said() {
     );
 
     settings.base = "dev.azure.com".into();
-    let error = azure::AzureDevops::new(settings, std::sync::Arc::new(credential), clock).unwrap_err();
+    let error = new(settings).unwrap_err();
     assert!(error.to_string().contains("must look like https://host"), "{error}");
 }

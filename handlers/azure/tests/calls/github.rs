@@ -1,7 +1,7 @@
 //! What people see on GitHub.
 
 use azure::Shown;
-use runner::ports::{PortError, StatusState};
+use runner::ports::{Source, StatusState};
 use serde_json::{Value, json};
 
 use crate::fake::github::said;
@@ -105,20 +105,12 @@ async fn github_has_no_place_for_tests_and_is_not_asked_for_one() {
 }
 
 #[tokio::test]
-async fn changed_files_are_those_that_differ() {
+async fn a_list_that_is_cut_off_is_not_taken_for_the_whole() {
     let bench = Bench::new().await;
-    let (commit, other, dead) = (commit(), other_commit(), dead_commit());
-    let changed = async |from, to| bench.github.changed(&project(), from, to).await;
-
-    assert_eq!(changed(Some(&commit), &other).await.unwrap(), ["b/c.txt", "b/d.txt", "e.txt"]);
-    assert_eq!(changed(Some(&other), &other).await.unwrap(), Vec::<String>::new());
-    for nothing in [None, Some(&dead)] {
-        assert_eq!(changed(nothing, &other).await.unwrap(), ["a.txt", "b/c.txt", "e.txt"]);
-    }
-    let error = changed(None, &dead).await.unwrap_err();
-    assert!(matches!(error, PortError::Permanent { .. }), "{error}");
-
     bench.fake.world().github.truncated = true;
-    let error = changed(None, &other).await.unwrap_err();
-    assert!(error.to_string().contains("more files than GitHub lists"), "{error}");
+    let changed = bench.github.changed(&project(), None, &other_commit()).await.unwrap_err();
+    let snapshot = bench.github.snapshot(&project(), &other_commit()).await.unwrap_err();
+    for error in [changed, snapshot] {
+        assert!(error.to_string().contains("more files than GitHub lists"), "{error}");
+    }
 }

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 /// What came: the word that was signed, and the permissions that were asked for.
 type Came = Arc<Mutex<Vec<(String, Value)>>>;
 
-struct Installation {
+pub struct Installation {
     base: String,
     came: Came,
     pem: String,
@@ -29,7 +29,7 @@ struct Installation {
 
 impl Installation {
     /// One that answers like this.
-    async fn answering(status: u16, answer: Value) -> Self {
+    pub async fn answering(status: u16, answer: Value) -> Self {
         let came = Came::default();
         let handler = async move |Path(number): Path<String>,
                                   State(came): State<Came>,
@@ -52,7 +52,7 @@ impl Installation {
         Self { base, came, pem, public_key: key.public_key().as_ref().to_vec() }
     }
 
-    fn app(&self, clock: &TestClock) -> GithubApp {
+    pub fn app(&self, clock: &TestClock) -> GithubApp {
         GithubApp::new(&self.base, "Iv23abc", 4711, self.pem.as_bytes(), Arc::new(clock.clone())).unwrap()
     }
 }

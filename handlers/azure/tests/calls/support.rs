@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use azure::{
-    AzureDevops, Credential, DevopsRepository, DevopsSettings, Github, GithubRepository, GithubSettings,
-    PersonalAccessToken, Shown, StatusPolicy,
+    AzureDevops, Credential, DevopsRepository, DevopsSettings, Github, GithubDeliveries, GithubHook,
+    GithubHookSettings, GithubRepository, GithubSettings, PersonalAccessToken, Shown, StatusPolicy,
 };
 use jiff::Timestamp;
 use pipeline::names::{CommitId, Project, RunId};
-use runner::memory::TestClock;
+use runner::memory::{Machine, MemoryArtifacts, TestClock};
 use runner::ports::{Comment, CommitStatus, StatusState, TestReport};
 use runner::reports::{Coverage, Covered, TestCase, TestOutcome};
 
 use crate::fake::Fake;
+use crate::fake::git::Repository;
 
 pub const SITE: &str = "https://trains.example";
 
@@ -20,8 +21,10 @@ pub const SITE: &str = "https://trains.example";
 pub struct Bench {
     pub fake: Fake,
     pub clock: TestClock,
+    pub artifacts: Arc<MemoryArtifacts>,
     pub devops: AzureDevops,
     pub github: Github,
+    pub deliveries: GithubDeliveries,
 }
 
 impl Bench {
@@ -31,19 +34,58 @@ impl Bench {
 
     pub async fn showing(shown: Shown) -> Self {
         let (fake, clock) = (Fake::start().await, TestClock::default());
-        fake.world().devops.iterations = vec!["c".repeat(40), commit().to_string()];
-        let of_devops = PersonalAccessToken::of_azure_devops("ann", "devops-secret").unwrap();
-        let of_github = PersonalAccessToken::of_github("ann", "github-secret").unwrap();
-        let devops = AzureDevops::new(devops(&fake), Arc::new(of_devops), Arc::new(clock.clone())).unwrap();
+        {
+            let world = &mut *fake.world();
+            world.devops.iterations = vec!["c".repeat(40), commit().to_string()];
+            seed(&mut world.devops.repository);
+            seed(&mut world.github.repository);
+            let head = world.devops.repository.branches["main"].clone();
+            world.devops.build(88121, "main", &head, "succeeded");
+        }
+        let artifacts = Machine::new().artifacts;
+        let credential = Arc::new(PersonalAccessToken::of_azure_devops("ann", "devops-secret").unwrap());
+        let devops = devops_of(devops(&fake), credential, &clock, &artifacts);
         let github = GithubSettings { shown, ..github(&fake) };
-        let github = Github::new(github, Arc::new(of_github), Arc::new(clock.clone())).unwrap();
-        Self { fake, clock, devops, github }
+        let credential = Arc::new(PersonalAccessToken::of_github("ann", "github-secret").unwrap());
+        let github = Github::new(github, credential.clone(), Arc::new(clock.clone()), artifacts.clone()).unwrap();
+        let deliveries = GithubDeliveries::new(hook(&fake), credential, Arc::new(clock.clone())).unwrap();
+        Self { fake, clock, artifacts, devops, github, deliveries }
     }
 
     /// Azure DevOps as somebody else.
     pub fn devops_as(&self, credential: Arc<dyn Credential>) -> AzureDevops {
-        AzureDevops::new(devops(&self.fake), credential, Arc::new(self.clock.clone())).unwrap()
+        devops_of(devops(&self.fake), credential, &self.clock, &self.artifacts)
     }
+
+    /// GitHub by other settings.
+    pub fn github_by(&self, settings: GithubSettings) -> Github {
+        let credential = PersonalAccessToken::of_github("ann", "github-secret").unwrap();
+        let clock = Arc::new(self.clock.clone());
+        Github::new(settings, Arc::new(credential), clock, self.artifacts.clone()).unwrap()
+    }
+}
+
+fn devops_of(
+    settings: DevopsSettings,
+    credential: Arc<dyn Credential>,
+    clock: &TestClock,
+    artifacts: &Arc<MemoryArtifacts>,
+) -> AzureDevops {
+    AzureDevops::new(settings, credential, Arc::new(clock.clone()), artifacts.clone()).unwrap()
+}
+
+/// Two commits with names that are easy to read, and a branch with a tag of each kind.
+fn seed(repository: &mut Repository) {
+    repository.name(commit().as_str(), &[("a.txt", "1"), ("b/c.txt", "2"), ("b/d.txt", "3")]);
+    repository.name(other_commit().as_str(), &[("a.txt", "1"), ("b/c.txt", "20"), ("e.txt", "4")]);
+    let head = repository.commit("main", &[("trainyard.yml", "version: 1"), ("data/a.csv", "1,2"), ("empty", "")]);
+    repository.tag("v1", &head);
+    repository.annotate("v2", &head);
+}
+
+pub fn hook(fake: &Fake) -> GithubHookSettings {
+    let hook = GithubHook::Repository { owner: "contoso".into(), repository: "diabetes".into(), number: 77 };
+    GithubHookSettings { hook, base: fake.host("api.github.com"), timeout_secs: 3 }
 }
 
 pub fn devops(fake: &Fake) -> DevopsSettings {
@@ -55,6 +97,7 @@ pub fn devops(fake: &Fake) -> DevopsSettings {
         tests_base: fake.host("vstmr.dev.azure.com"),
         site: Some(SITE.into()),
         timeout_secs: 3,
+        snapshot_mib: 1,
     }
 }
 
@@ -63,9 +106,11 @@ pub fn github(fake: &Fake) -> GithubSettings {
     GithubSettings {
         repositories: [(project(), place)].into(),
         base: fake.host("api.github.com"),
+        archives: fake.host("codeload.github.com"),
         shown: Shown::CommitStatus,
         site: Some(SITE.into()),
         timeout_secs: 3,
+        snapshot_mib: 1,
     }
 }
 

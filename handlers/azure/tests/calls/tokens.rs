@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use azure::{Credential, PersonalAccessToken, Token};
 use jiff::SignedDuration;
 use runner::memory::TestClock;
-use runner::ports::{Clock, PortError, Result, StatusState};
+use runner::ports::{Clock, PortError, Result, Source, StatusState};
 
 use crate::fake::Fault;
 use crate::support::{Bench, commit, project, status};

@@ -9,11 +9,11 @@ use pipeline::effect::JobSpec;
 use pipeline::event::JobOutputs;
 use pipeline::names::Digest;
 use runner::reports;
+use runner::snapshot::depth;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::folder::JobFolder;
-use super::unpack;
 
 /// The file of metrics in the folder of outputs.
 const METRICS: &str = "metrics.json";
@@ -105,7 +105,7 @@ fn hash(file: &Path) -> io::Result<Digest> {
 
 /// A path from a spec, unless it leads out of the folder.
 pub(super) fn inside(folder: &Path, path: &str) -> Option<PathBuf> {
-    unpack::depth(Path::new(""), Path::new(path)).map(|_| folder.join(path))
+    depth(Path::new(""), Path::new(path)).map(|_| folder.join(path))
 }
 
 /// All files at or below a path by their names, sorted. Links are left out and that is said: what they lead to may

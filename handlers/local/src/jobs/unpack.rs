@@ -1,8 +1,9 @@
 //! Unpacking a snapshot. Nothing in it may reach out of its folder.
 
 use std::io::{self, Read};
-use std::path::{Component, Path};
+use std::path::Path;
 
+use runner::snapshot::depth;
 use tar::{Archive, EntryType};
 
 /// Unpacks a tar into an empty folder. Entries and links that lead out of it are refused.
@@ -37,20 +38,6 @@ pub(crate) fn tar(archive: impl Read, folder: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// How deep below the top a path ends that starts in `from`; None: it leaves the top on its way.
-pub(crate) fn depth(from: &Path, path: &Path) -> Option<usize> {
-    let mut depth = from.components().count();
-    for component in path.components() {
-        match component {
-            Component::Normal(_) => depth += 1,
-            Component::CurDir => {}
-            Component::ParentDir => depth = depth.checked_sub(1)?,
-            Component::RootDir | Component::Prefix(_) => return None,
-        }
-    }
-    Some(depth)
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ methods! {
     SourceSetStatus = 24, "source.set_status";
     SourceComment = 25, "source.comment";
     SourcePublishTests = 26, "source.publish_tests";
+    SourceBuild = 27, "source.build";
     JobsSubmit = 30, "jobs.submit";
     JobsStatus = 31, "jobs.status";
     JobsCancel = 32, "jobs.cancel";

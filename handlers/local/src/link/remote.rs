@@ -10,9 +10,9 @@ use pipeline::event::Answer;
 use pipeline::names::{BuildName, CommitId, DeploymentName, Digest, EnvironmentName, JobName, ModelName, Project};
 use pipeline::release::Model;
 use runner::ports::{
-    Artifacts, BuildStatus, Bus, Comment, CommitStatus, DeploymentStatus, Deployments, Document, Expect, Images,
-    JobPlatform, JobStatus, Ledger, LogChunk, ModelRegistry, ModelVersion, Parcel, Ports, Result, Revision, Source,
-    Store, SystemClock, TestReport, Write,
+    Artifacts, BuildLookup, BuildStatus, Bus, Comment, CommitStatus, DeploymentStatus, Deployments, Document, Expect,
+    Images, JobPlatform, JobStatus, Ledger, LogChunk, ModelRegistry, ModelVersion, Parcel, Ports, Result, Revision,
+    Source, Store, SystemClock, TestReport, Write,
 };
 use serde_bytes::{ByteBuf, Bytes};
 
@@ -121,6 +121,10 @@ impl Source for Remote {
     async fn changed(&self, project: &Project, from: Option<&CommitId>, to: &CommitId) -> Result<Vec<String>> {
         let args = (project, from, to);
         self.link.call(Method::SourceChanged, args).await
+    }
+
+    async fn build(&self, project: &Project, number: u64) -> Result<BuildLookup> {
+        self.link.call(Method::SourceBuild, (project, number)).await
     }
 
     async fn set_status(&self, project: &Project, commit: &CommitId, status: &CommitStatus) -> Result<()> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use pipeline::names::{Branch, CommitId, Project};
 use runner::ports::PortError;
+use runner::snapshot::SnapshotError;
 
 use super::BACKEND;
 
@@ -50,24 +51,9 @@ pub enum SourceError {
         /// Which commit.
         commit: CommitId,
     },
-    /// A link that leads out of the repository.
-    #[error(
-        "{path} is a link to {target}, outside of the repository: a snapshot holds only what is in the commit; put the file itself there"
-    )]
-    LinkLeadsOut {
-        /// The link.
-        path: String,
-        /// Where it leads.
-        target: String,
-    },
-    /// A repository in the repository.
-    #[error(
-        "{path} is a submodule, and a snapshot holds only the commit's own files: put them into the repository itself"
-    )]
-    Submodule {
-        /// Where it is.
-        path: String,
-    },
+    /// Something in the commit has no place in a snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// Anything else.
     #[error("{}: {what}", .path.display())]
     Broken {

@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pipeline::names::{CommitId, Digest, Project};
-use runner::ports::{Artifacts, Comment, CommitStatus, Expect, PortError, Result, Revision, Source, Store, TestReport};
+use runner::ports::{
+    Artifacts, BuildLookup, Comment, CommitStatus, Expect, PortError, Result, Revision, Source, Store, TestReport,
+};
 use serde::{Deserialize, Serialize};
 
 mod commit;
@@ -135,6 +137,10 @@ impl Source for LocalSource {
     async fn changed(&self, project: &Project, from: Option<&CommitId>, to: &CommitId) -> Result<Vec<String>> {
         let (from, to) = (from.cloned(), to.clone());
         self.read_from(project, move |repository| repository.changed(from.as_ref(), &to)).await
+    }
+
+    async fn build(&self, _: &Project, _: u64) -> Result<BuildLookup> {
+        Ok(BuildLookup::NotKept)
     }
 
     async fn set_status(&self, project: &Project, commit: &CommitId, status: &CommitStatus) -> Result<()> {

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use pipeline::names::{Branch, CommitId, Digest, Project, RunId};
 
-use crate::ports::{Artifacts, Comment, CommitStatus, PortError, Revision, Source, StatusState, TestReport};
+use crate::ports::{
+    Artifacts, BuildLookup, Comment, CommitStatus, PortError, Revision, Source, StatusState, TestReport,
+};
 use crate::reports::{Coverage, Covered, TestCase, TestOutcome};
 
 use super::fresh;
@@ -33,6 +35,7 @@ pub async fn all(example: &Example<'_>) {
     a_file_is_read_as_it_was_in_its_commit(example).await;
     a_commit_always_has_the_same_snapshot(example).await;
     changed_paths_are_those_that_differ(example).await;
+    a_build_that_nobody_made_is_not_found(example).await;
     a_status_may_be_told_twice(example).await;
     a_comment_may_be_left_twice_and_the_newest_run_has_the_last_word(example).await;
     a_report_of_tests_may_be_published_twice(example).await;
@@ -111,6 +114,13 @@ pub async fn changed_paths_are_those_that_differ(example: &Example<'_>) {
     for nothing in [None, Some(&forgotten)] {
         assert_eq!(changed(nothing, &to).await, ["a.txt", "b/c.txt", "e.txt"]);
     }
+}
+
+/// And that is no error: whoever sent an event about it is told.
+pub async fn a_build_that_nobody_made_is_not_found(example: &Example<'_>) {
+    let Example { source, project, .. } = example;
+    let found = source.build(project, 2_000_000_011).await.unwrap();
+    assert!(matches!(found, BuildLookup::Absent | BuildLookup::NotKept), "{found:?}");
 }
 
 /// And a later one with the same name takes its place.

@@ -24,7 +24,6 @@ mod secrets;
 mod source;
 mod store;
 mod tally;
-mod tar;
 mod world;
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use pipeline::names::{Branch, CommitId, Digest, Project, RunId};
 
 use super::artifacts::MemoryArtifacts;
 use super::world::World;
-use super::{absent, lock, named, tar};
-use crate::ports::{Comment, CommitStatus, Result, Revision, Source, TestReport};
+use super::{BACKEND, absent, lock, named};
+use crate::ports::{Build, BuildLookup, Comment, CommitStatus, PortError, Result, Revision, Source, TestReport};
+use crate::snapshot::{Kind, Snapshot};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -25,6 +26,7 @@ struct State {
     branches: BTreeMap<(Project, Branch), CommitId>,
     tags: BTreeMap<(Project, String), CommitId>,
     commits: BTreeMap<(Project, CommitId), Files>,
+    builds: BTreeMap<(Project, u64), Build>,
     statuses: BTreeMap<(Project, CommitId), BTreeMap<String, CommitStatus>>,
     comments: BTreeMap<(Project, u64), Comment>,
     reports: BTreeMap<(Project, CommitId), BTreeMap<(RunId, String), TestReport>>,
@@ -58,6 +60,11 @@ impl MemorySource {
     /// Sets a tag.
     pub fn tag(&self, project: &Project, tag: &str, commit: &CommitId) {
         lock(&self.state).tags.insert((project.clone(), tag.to_owned()), commit.clone());
+    }
+
+    /// Sets what is known of a build.
+    pub fn set_build(&self, project: &Project, number: u64, build: Build) {
+        lock(&self.state).builds.insert((project.clone(), number), build);
     }
 
     /// Drops a commit, as a forced push does.
@@ -129,7 +136,12 @@ impl Source for MemorySource {
     async fn snapshot(&self, project: &Project, commit: &CommitId) -> Result<Digest> {
         let faults = &self.world.faults;
         faults.around("source.snapshot", commit.as_str(), || {
-            let tar = tar::pack(&self.files(project, commit)?)?;
+            let mut snapshot = Snapshot::new();
+            for (path, bytes) in self.files(project, commit)? {
+                let added = snapshot.add(path.as_bytes(), Kind::File, &bytes);
+                added.map_err(|error| PortError::permanent(BACKEND, error))?;
+            }
+            let tar = snapshot.finish().map_err(|error| PortError::permanent(BACKEND, error))?;
             Ok(self.artifacts.keep(tar))
         })
     }
@@ -145,6 +157,14 @@ impl Source for MemorySource {
             paths.dedup();
             paths.retain(|path| old.get(path) != new.get(path));
             Ok(paths)
+        })
+    }
+
+    async fn build(&self, project: &Project, number: u64) -> Result<BuildLookup> {
+        let faults = &self.world.faults;
+        faults.around("source.build", &number.to_string(), || {
+            let build = lock(&self.state).builds.get(&(project.clone(), number)).cloned();
+            Ok(build.map_or(BuildLookup::Absent, BuildLookup::Found))
         })
     }
 

@@ -32,7 +32,7 @@ pub use jobs::{JobPlatform, JobStatus, LogChunk};
 pub use ledger::{Ledger, SaveThenSend, Write};
 pub use models::{ModelRegistry, ModelVersion};
 pub use secrets::{Secret, Secrets};
-pub use source::{Comment, CommitStatus, Revision, Source, StatusState, TestReport};
+pub use source::{Build, BuildLookup, BuildResult, Comment, CommitStatus, Revision, Source, StatusState, TestReport};
 pub use store::{Document, Expect, Store};
 
 /// All ports, each chosen by its own setting.

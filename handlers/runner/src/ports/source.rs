@@ -77,6 +77,43 @@ pub struct TestReport {
     pub coverage: Option<Coverage>,
 }
 
+/// A build of an existing pipeline, as its code host knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Build {
+    /// What was built; None where that is no commit of the project's repository.
+    pub commit: Option<CommitId>,
+    /// The branch that it was built for; None for a tag or a pull request.
+    pub branch: Option<Branch>,
+    /// How it went.
+    pub result: BuildResult,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The pipeline's number.
+    pub pipeline_number: u64,
+}
+
+/// How a build went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BuildResult {
+    /// It has not ended.
+    Running,
+    /// Well.
+    Succeeded,
+    /// Otherwise: it failed, altogether or in part, or was canceled.
+    Failed,
+}
+
+/// What a source knows of a build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BuildLookup {
+    /// All of this.
+    Found(Build),
+    /// There is no such build of the project's repository.
+    Absent,
+    /// Where this repository is nobody keeps builds, so that nobody can be asked.
+    NotKept,
+}
+
 /// Where model repositories are.
 #[async_trait]
 pub trait Source: Debug + Display + Send + Sync {
@@ -87,12 +124,16 @@ pub trait Source: Debug + Display + Send + Sync {
     async fn read(&self, project: &Project, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>>;
 
     /// Keeps a tar of the commit's files among the artifacts and answers its digest. The same commit gives the same
-    /// digest; the working tree does not matter.
+    /// digest wherever it comes from; the working tree does not matter. What has no place in a
+    /// [`Snapshot`](crate::snapshot::Snapshot) is a `Permanent` error.
     async fn snapshot(&self, project: &Project, commit: &CommitId) -> Result<Digest>;
 
     /// Paths that differ between two commits, sorted; between nothing and `to` when `from` is None. A `from` that the
     /// repository does not know any more (a forced push) counts as None.
     async fn changed(&self, project: &Project, from: Option<&CommitId>, to: &CommitId) -> Result<Vec<String>>;
+
+    /// A build by its number, so that an event about one is not taken at its word.
+    async fn build(&self, project: &Project, number: u64) -> Result<BuildLookup>;
 
     /// Tells people how a commit does. Telling the same twice is harmless.
     async fn set_status(&self, project: &Project, commit: &CommitId, status: &CommitStatus) -> Result<()>;

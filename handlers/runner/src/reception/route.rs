@@ -164,14 +164,10 @@ fn build_completed(build: &Build, list: &WatchList) -> Vec<Route> {
         let project = build.project.as_ref().zip(watch.devops_project.as_ref());
         repository || project.is_some_and(|(theirs, ours)| theirs.id.eq_ignore_ascii_case(ours))
     };
-    let is_named = |pipeline: &str| {
-        let name = build.definition.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(pipeline));
-        name || build.definition_id.is_some_and(|id| id.to_string() == pipeline)
-    };
     let named = build.number.clone().unwrap_or_else(|| build.id.to_string());
     let watching = list.projects.iter().filter(|(_, watch)| is_theirs(watch));
     let route = |(project, watch): (&Project, &Watch)| {
-        if !watch.build.as_deref().is_some_and(is_named) {
+        if !watch.has_pipeline(build.definition.as_deref(), build.definition_id) {
             return Route::Nothing("the pipeline does not stand for the check of this project".to_owned());
         }
         if build.result != BuildResult::Succeeded {

@@ -7,6 +7,7 @@ use pipeline::run::{Outcome, Trigger};
 
 use super::*;
 use crate::memory::{Fault, Machine};
+use crate::ports::{Build, BuildResult};
 use crate::watch::Watch;
 
 const PUSH: &str = include_str!("../../../events/src/azure_devops/fixtures/git.push.one-commit.json");
@@ -235,6 +236,50 @@ async fn a_version_that_somebody_registered_is_asked_for_by_its_number() {
 }
 
 #[tokio::test]
+async fn a_build_starts_what_its_code_host_says_of_it_and_not_what_an_event_says() {
+    type Change = fn(&mut Build);
+    let forged: [(Change, &str); 5] = [
+        (|build| build.commit = Some("b".repeat(40).parse().unwrap()), "but of bbbbbbbb"),
+        (|build| build.branch = Some("attic".parse().unwrap()), "not of branch main but of attic"),
+        (|build| build.branch = None, "not of branch main but of none"),
+        (|build| build.result = BuildResult::Failed, "it did not go well"),
+        (|build| (build.pipeline, build.pipeline_number) = ("other".to_owned(), 38), "its pipeline, other, does not"),
+    ];
+    for (change, why) in forged {
+        let world = World::of_builds().await;
+        let mut build = world.good_build().await;
+        change(&mut build);
+        world.machine.source.set_build(&project(), 88121, build);
+        world.build_ended().await;
+        world.deliver().await;
+        assert!(world.why_no_run().await.contains(why), "{why}");
+    }
+    let world = World::of_builds().await;
+    world.build_ended().await;
+    world.deliver().await;
+    assert!(world.why_no_run().await.contains("no build 88121 of diabetes's repository"));
+}
+
+#[tokio::test]
+async fn a_build_whose_end_is_told_before_it_can_be_read_is_asked_for_again() {
+    let world = World::of_builds().await;
+    let good = world.good_build().await;
+    world.machine.source.set_build(&project(), 88121, Build { result: BuildResult::Running, ..good.clone() });
+    world.build_ended().await;
+    let delivery = world.machine.queue.take().unwrap();
+    let early = world.runner.fulfil(&serde_json::from_slice(&delivery.parcel.body).unwrap()).await;
+    assert!(matches!(early, Err(PortError::Transient { .. })), "{early:?}");
+    world.machine.queue.give_back(&delivery);
+
+    world.machine.source.set_build(&project(), 88121, good);
+    world.deliver().await;
+
+    let [run] = world.runs().await.try_into().unwrap();
+    assert_eq!(run.trigger, Trigger::Build { build: "20260317.3".to_owned() });
+    assert_eq!(run.facts.build, Some(88121));
+}
+
+#[tokio::test]
 async fn an_image_that_somebody_else_built_starts_where_it_is_tested() {
     let world = World::new(true).await;
     let digest = Digest::of(b"an image from elsewhere");
@@ -326,6 +371,39 @@ impl World {
         .unwrap();
         WatchList::set(&machine.ports(), &project(), Some(watch)).await.unwrap();
         Self { machine, runner }
+    }
+
+    /// One where the builds of a pipeline stand for the check.
+    async fn of_builds() -> Self {
+        let world = Self::new(true).await;
+        let ports = world.machine.ports();
+        let mut watch = WatchList::load(&ports).await.unwrap().projects.remove(&project()).unwrap();
+        watch.build = Some("diabetes-regression-ci".to_owned());
+        WatchList::set(&ports, &project(), Some(watch)).await.unwrap();
+        world
+    }
+
+    /// The build of the sample, as it would have to be.
+    async fn good_build(&self) -> Build {
+        Build {
+            commit: Some(self.head().await),
+            branch: Some("main".parse().unwrap()),
+            result: BuildResult::Succeeded,
+            pipeline: "diabetes-regression-ci".to_owned(),
+            pipeline_number: 37,
+        }
+    }
+
+    async fn build_ended(&self) {
+        let body = include_str!("../../../events/src/azure_devops/fixtures/build.complete.succeeded.json");
+        let body = body.replace("2f22765d04931a078909145ca628d2264c852d7d", self.head().await.as_str());
+        assert_eq!(self.push(&body).await.unwrap().acted, 1);
+    }
+
+    async fn why_no_run(&self) -> String {
+        let [event] = self.events().await.try_into().unwrap();
+        let Did::Asked { came_to: Some(CameTo::Nothing { why }), .. } = &event.did[0] else { panic!("{event:?}") };
+        why.clone()
     }
 
     async fn push(&self, body: &str) -> Result<Received> {

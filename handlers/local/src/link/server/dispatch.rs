@@ -90,6 +90,10 @@ async fn perform(ports: &Ports, method: Method, call: &Frame) -> Result<Vec<u8>>
             let changed = ports.source.changed(&project, from.as_ref(), &to);
             asked.told(changed.await?)
         }
+        SourceBuild => {
+            let (project, number) = asked.args()?;
+            asked.told(ports.source.build(&project, number).await?)
+        }
         SourceSetStatus => {
             let (project, commit, status) = asked.args()?;
             let set = ports.source.set_status(&project, &commit, &status);

@@ -8,8 +8,8 @@ use pipeline::names::Digest;
 use pipeline::release::{Limits, Lineage, Model, Release};
 use runner::memory::Machine;
 use runner::ports::{
-    BuildStatus, Comment, CommitStatus, DeploymentStatus, JobStatus, LogChunk, ModelVersion, PortError, Revision,
-    StatusState, TestReport,
+    Build, BuildLookup, BuildResult, BuildStatus, Comment, CommitStatus, DeploymentStatus, JobStatus, LogChunk,
+    ModelVersion, PortError, Revision, StatusState, TestReport,
 };
 use runner::reports::{Coverage, Covered, TestCase, TestOutcome};
 
@@ -137,6 +137,17 @@ async fn commits_are_read_compared_and_marked() {
     assert_eq!(ports.artifacts.get(&snapshot).await.unwrap().len(), 4 * 512);
     let absent = source.resolve(&project, &Revision::Commit("b".repeat(40).parse().unwrap())).await;
     assert!(matches!(absent, Err(PortError::Permanent { .. })), "{absent:?}");
+
+    let build = Build {
+        commit: Some(one),
+        branch: None,
+        result: BuildResult::Succeeded,
+        pipeline: "ci".into(),
+        pipeline_number: 37,
+    };
+    machine.source.set_build(&project, u64::MAX, build.clone());
+    assert_eq!(source.build(&project, u64::MAX).await, Ok(BuildLookup::Found(build)));
+    assert_eq!(source.build(&project, 1).await, Ok(BuildLookup::Absent));
 
     let status = CommitStatus {
         context: "trainyard/check".into(),

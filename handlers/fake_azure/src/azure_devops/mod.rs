@@ -1,17 +1,28 @@
 //! Azure DevOps, as far as it is called.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 
 use super::{Asked, Told as Answer};
+use crate::git::Repository;
+
+mod commits;
 
 /// Status and JSON.
 type Told = (u16, Value);
 
 pub const REPOSITORY_ID: &str = "5febef5a-833d-4e14-b9c0-14cb638f91e6";
 
-/// What people see.
+/// One project, one repository, and what people see.
 #[derive(Debug, Default)]
 pub struct Devops {
+    /// What was pushed. A test pushes with [`Repository::commit`].
+    pub repository: Repository,
+    /// Files that archives do not have.
+    pub left_out: BTreeSet<String>,
+    /// Builds, by number.
+    pub builds: BTreeMap<u64, Value>,
     /// Commit and status, the newest last.
     pub commit_statuses: Vec<(String, Value)>,
     /// Iteration and status, the newest last.
@@ -61,7 +72,29 @@ fn gone(key: &str) -> Told {
 
 impl Devops {
     pub fn answer(&mut self, asked: &Asked<'_>) -> Answer {
+        let path = asked.segments();
+        if let (
+            "GET",
+            ["contoso", "ML Ops", "_apis", "git", "repositories", "diabetes" | REPOSITORY_ID, below @ ..],
+            Some("7.1"),
+        ) = (asked.method, &path[..], asked.query.get("api-version").map(String::as_str))
+            && let Some(told) = self.tell_of_commits(below, asked)
+        {
+            return told;
+        }
         self.tell(asked).into()
+    }
+
+    /// A build of a commit of a branch, that has ended like this: `succeeded`, `failed`.
+    pub fn build(&mut self, number: u64, branch: &str, commit: &str, result: &str) {
+        let build = json!({
+            "id": number, "buildNumber": format!("20260317.{number}"), "status": "completed", "result": result,
+            "sourceBranch": format!("refs/heads/{branch}"), "sourceVersion": commit, "reason": "individualCI",
+            "definition": {"id": 37, "name": "diabetes-regression-ci", "path": "\\", "type": "build"},
+            "repository": {"id": REPOSITORY_ID, "type": "TfsGit", "name": "diabetes"},
+            "uri": format!("vstfs:///Build/Build/{number}"), "priority": "normal",
+        });
+        self.builds.insert(number, build);
     }
 
     fn tell(&mut self, asked: &Asked<'_>) -> Told {
@@ -78,6 +111,13 @@ impl Devops {
                 self.repository(method, below, asked)
             }
             (_, ["git", "repositories", ..]) => gone("GitRepositoryNotFoundException"),
+            ("GET", ["build", "builds", number]) => {
+                let number: i32 = number.parse().unwrap();
+                match self.builds.get(&u64::try_from(number).unwrap()) {
+                    Some(build) => (200, build.clone()),
+                    None => gone("BuildNotFoundException"),
+                }
+            }
             (_, ["git" | "policy", ..]) => self.policies(asked, below),
             (_, ["test" | "testresults", ..]) => self.tests(asked, below),
             _ => (400, json!({"message": format!("{} {below:?} is not known here", asked.method)})),
@@ -86,13 +126,13 @@ impl Devops {
 
     fn repository(&mut self, method: &str, below: &[&str], asked: &Asked<'_>) -> Told {
         match (method, below) {
-            ("GET", []) => (200, example(include_str!("../fixtures/repository.json"))),
+            ("GET", []) => (200, example(include_str!("../../fixtures/repository.json"))),
             ("POST", ["commits", commit, "statuses"]) => {
-                if commit.starts_with("dead") {
+                if !self.repository.commits.contains_key(*commit) {
                     return gone("GitUnresolvableToCommitException");
                 }
                 self.commit_statuses.push(((*commit).to_owned(), asked.body.clone()));
-                (201, like(include_str!("../fixtures/commit_status.json"), asked.body))
+                (201, like(include_str!("../../fixtures/commit_status.json"), asked.body))
             }
             (_, ["pullRequests", number, ..]) if *number != "12" => gone("GitPullRequestNotFoundException"),
             ("GET", ["pullRequests", _, "iterations"]) => {
@@ -106,18 +146,18 @@ impl Devops {
             }
             ("POST", ["pullRequests", _, "iterations", iteration, "statuses"]) => {
                 self.iteration_statuses.push(((*iteration).to_owned(), asked.body.clone()));
-                let mut answer = like(include_str!("../fixtures/iteration_status.json"), asked.body);
+                let mut answer = like(include_str!("../../fixtures/iteration_status.json"), asked.body);
                 answer["iterationId"] = iteration.parse::<u64>().unwrap().into();
                 (200, answer)
             }
             ("GET", ["pullRequests", _, "threads"]) => {
                 let mut threads =
-                    example(include_str!("../fixtures/threads.json"))["value"].as_array().unwrap().clone();
+                    example(include_str!("../../fixtures/threads.json"))["value"].as_array().unwrap().clone();
                 threads.extend(self.threads.iter().cloned());
                 list(threads)
             }
             ("POST", ["pullRequests", _, "threads"]) => {
-                let mut thread = like(include_str!("../fixtures/thread.json"), asked.body);
+                let mut thread = like(include_str!("../../fixtures/thread.json"), asked.body);
                 thread["id"] = (1000 + self.threads.len()).into();
                 thread["comments"][0]["id"] = 1.into();
                 for property in thread["properties"].as_object_mut().unwrap().values_mut() {
@@ -133,24 +173,6 @@ impl Devops {
                 thread["comments"][0]["content"] = asked.body["content"].clone();
                 (200, thread["comments"][0].clone())
             }
-            ("GET", ["diffs", "commits"]) => {
-                if asked.query["baseVersion"].starts_with("dead") {
-                    return gone("GitUnresolvableToCommitException");
-                }
-                let mut diff = example(include_str!("../fixtures/diff.json"));
-                let renamed = json!({
-                    "item": {"gitObjectType": "blob", "path": "/training/train.py"},
-                    "originalPath": "/train.py", "changeType": "rename",
-                });
-                diff["changes"].as_array_mut().unwrap().push(renamed);
-                (200, diff)
-            }
-            ("GET", ["items"]) => {
-                if asked.query["versionDescriptor.version"].starts_with("dead") {
-                    return gone("GitUnresolvableToCommitException");
-                }
-                (200, example(include_str!("../fixtures/items.json")))
-            }
             _ => (400, json!({"message": format!("{method} {below:?} is not known here")})),
         }
     }
@@ -162,7 +184,7 @@ impl Devops {
                 list(self.policies.clone())
             }
             ("POST", ["policy", "configurations"]) => {
-                let mut policy = like(include_str!("../fixtures/policy.json"), asked.body);
+                let mut policy = like(include_str!("../../fixtures/policy.json"), asked.body);
                 policy["id"] = (100 + self.policies.len()).into();
                 policy["createdDate"] = "2026-01-01T00:00:00Z".into();
                 self.policies.push(policy.clone());
@@ -191,7 +213,7 @@ impl Devops {
                 list(of_build.skip(skip).take(100).map(|run| run.head.clone()).collect())
             }
             ("POST", ["test", "runs"]) => {
-                let mut head = example(include_str!("../fixtures/test_run.json"));
+                let mut head = example(include_str!("../../fixtures/test_run.json"));
                 head["id"] = (31 + runs.len()).into();
                 head["name"] = asked.body["name"].clone();
                 head["state"] = asked.body["state"].clone();
@@ -216,7 +238,7 @@ impl Devops {
                 let results = asked.body.as_array().unwrap();
                 assert!(results.len() <= 1000, "{} at once", results.len());
                 run.results.extend(results.iter().cloned());
-                (200, example(include_str!("../fixtures/results.json")))
+                (200, example(include_str!("../../fixtures/results.json")))
             }
             ("GET", ["test", "Runs", number, "attachments"]) => {
                 let Some(run) = of(runs, number) else { return gone("TestObjectNotFoundException") };
@@ -224,10 +246,10 @@ impl Devops {
             }
             ("POST", ["test", "Runs", number, "attachments"]) => {
                 let Some(run) = of(runs, number) else { return gone("TestObjectNotFoundException") };
-                let mut there = example(include_str!("../fixtures/attachments.json"))["value"][0].clone();
+                let mut there = example(include_str!("../../fixtures/attachments.json"))["value"][0].clone();
                 there["fileName"] = asked.body["fileName"].clone();
                 run.attachments.push(there);
-                (200, example(include_str!("../fixtures/attachment.json")))
+                (200, example(include_str!("../../fixtures/attachment.json")))
             }
             ("POST", ["testresults", "codecoverage"]) => {
                 self.coverage.push((asked.query["buildId"].clone(), asked.body.clone()));

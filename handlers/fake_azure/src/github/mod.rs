@@ -3,13 +3,21 @@
 use serde_json::{Value, json};
 
 use super::{Asked, Told as Answer};
+use crate::git::Repository;
+
+mod commits;
+mod deliveries;
 
 /// Status and JSON.
 type Told = (u16, Value);
 
-/// What people see.
+/// One repository with one webhook, an App with another one, and what people see.
 #[derive(Debug, Default)]
 pub struct Github {
+    /// What was pushed. A test pushes with [`Repository::commit`].
+    pub repository: Repository,
+    /// What the webhooks sent, the newest first.
+    pub deliveries: Vec<Value>,
     /// Commit and status, the newest last.
     pub statuses: Vec<(String, Value)>,
     pub checks: Vec<Value>,
@@ -24,7 +32,19 @@ fn gone() -> Told {
 
 impl Github {
     pub fn answer(&mut self, asked: &Asked<'_>) -> Answer {
-        self.tell(asked).into()
+        match &asked.segments()[..] {
+            ["repos", "contoso", "diabetes", "hooks", "77", "deliveries", below @ ..] => {
+                self.tell_of_deliveries(below, asked)
+            }
+            ["app", "hook", "deliveries", below @ ..] => match asked.header("authorization").split('.').count() {
+                3 => self.tell_of_deliveries(below, asked),
+                _ => Answer::json(401, &json!({"message": "A JSON web token could not be decoded"})),
+            },
+            ["repos", "contoso", "diabetes", below @ ..] if asked.method == "GET" => {
+                self.tell_of_commits(below, asked).unwrap_or_else(|| self.tell(asked).into())
+            }
+            _ => self.tell(asked).into(),
+        }
     }
 
     fn tell(&mut self, asked: &Asked<'_>) -> Told {
@@ -32,7 +52,7 @@ impl Github {
         let ["repos", "contoso", "diabetes", below @ ..] = &path[..] else { return gone() };
         match (asked.method, below) {
             ("POST", ["statuses", commit]) => {
-                if commit.starts_with("dead") {
+                if !self.repository.commits.contains_key(*commit) {
                     return (422, json!({"message": format!("No commit found for SHA: {commit}")}));
                 }
                 assert!(asked.body["description"].as_str().unwrap().chars().count() <= 140);
@@ -40,7 +60,7 @@ impl Github {
                 (201, asked.body.clone())
             }
             ("GET", ["commits", commit, "check-runs"]) => {
-                if commit.starts_with("dead") {
+                if !self.repository.commits.contains_key(*commit) {
                     return (422, json!({"message": format!("No commit found for SHA: {commit}")}));
                 }
                 let is_asked = |check: &&Value| {
@@ -79,16 +99,6 @@ impl Github {
                 merge(comment, asked.body);
                 (200, comment.clone())
             }
-            ("GET", ["git", "trees", commit]) => {
-                assert_eq!(asked.query["recursive"], "1");
-                let blob = |path: &str, sha: &str| json!({"path": path, "mode": "100644", "type": "blob", "sha": sha});
-                let tree = match &commit[..1] {
-                    "a" => json!([blob("a.txt", "1"), blob("b/c.txt", "2"), blob("b/d.txt", "3"), tree("b")]),
-                    "b" => json!([blob("a.txt", "1"), blob("b/c.txt", "20"), blob("e.txt", "4"), tree("b")]),
-                    _ => return gone(),
-                };
-                (200, json!({"sha": commit, "tree": tree, "truncated": self.truncated}))
-            }
             _ => (400, json!({"message": format!("{} {below:?} is not known here", asked.method)})),
         }
     }
@@ -97,10 +107,6 @@ impl Github {
 /// An issue's comment.
 pub fn said(number: usize, kind: &str, body: &str) -> Value {
     json!({"id": number, "body": body, "user": {"login": "trainyard[bot]", "type": kind}})
-}
-
-fn tree(path: &str) -> Value {
-    json!({"path": path, "mode": "040000", "type": "tree", "sha": "9"})
 }
 
 fn merge(there: &mut Value, said: &Value) {
