@@ -12,6 +12,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::functions::{self, App, Secrets};
+use crate::ports;
+use crate::settings::Settings;
 
 /// Where the embedded backends are called: a Unix socket.
 pub const LINK: &str = "TRAINYARD_LINK";
@@ -49,15 +51,22 @@ impl Link {
 pub fn run(home: &Path) -> Result<Exit, Failure> {
     local::host::watch_parent();
     log();
-    let link = Link::of_settings(home)?;
+    let settings = Settings::from_environment()?;
+    // Where no port is on this machine, there is no host to have a link to.
+    let link = if ports::embedded(&settings).is_empty() { None } else { Some(Link::of_settings(home)?) };
     let port = azure_functions::port_from_environment().map_err(|error| Failure::input(error.to_string()))?;
     // One thread: a function only waits for the host, and what waits on one thread needs no waking across threads.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::input(format!("cannot start: {error}")))?;
     runtime.block_on(async {
-        let ports = local::link::connect(link.place, link.token)
-            .await
-            .map_err(|error| Failure::unreachable(error.to_string()))?;
+        let machine = match link {
+            Some(link) => {
+                let connected = local::link::connect(link.place, link.token).await;
+                Some(connected.map_err(|error| Failure::unreachable(error.to_string()))?)
+            }
+            None => None,
+        };
+        let ports = ports::wire(&settings, machine)?;
         let app = App { runner: Arc::new(Runner::new(ports)), secrets: Arc::new(Secrets::from_environment()) };
         // Bound last: the first answer tells the host that everything is ready.
         let listener = azure_functions::bind(port)

@@ -12,6 +12,7 @@ use tracing_subscriber::filter::Targets;
 mod background;
 mod functions;
 mod handler;
+mod ports;
 mod settings;
 mod up;
 

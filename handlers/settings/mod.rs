@@ -31,6 +31,13 @@ pub struct Settings {
     given: BTreeMap<String, String>,
 }
 
+/// Says which are given, and never what they are: some are secrets.
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.given.keys().filter(|name| table::all().any(|it| it.name == **name))).finish()
+    }
+}
+
 impl Settings {
     /// Of this process.
     ///
@@ -44,7 +51,7 @@ impl Settings {
     }
 
     /// Of these.
-    fn of(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, Failure> {
+    pub(crate) fn of(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, Failure> {
         let given: BTreeMap<String, String> = variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
         for name in given.keys().filter(|name| name.starts_with("TRAINYARD_")) {
             let is_known = table::all().any(|setting| setting.name == name)
@@ -69,6 +76,11 @@ impl Settings {
         debug_assert!(default.is_some(), "{name} is not in the table of settings");
         let value = self.given.get(name).map(|value| value.trim()).or(default)?;
         (!value.is_empty()).then_some(value)
+    }
+
+    /// Any variable, also one that is nobody's setting: what the platform says of itself.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.given.get(name).map(|value| value.trim())
     }
 
     /// One of some words.

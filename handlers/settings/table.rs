@@ -17,7 +17,7 @@ const fn setting(name: &'static str, default: &'static str, about: &'static str)
 }
 
 /// Of the host and of the doors.
-pub const HOST: [Setting; 10] = [
+pub const HOST: [Setting; 11] = [
     setting("FUNCTIONS_WORKER_RUNTIME", "", "What the tools call an app with a handler of its own."),
     setting(
         "AzureWebJobsStorage",
@@ -28,8 +28,12 @@ pub const HOST: [Setting; 10] = [
     setting(
         "SERVICEBUS",
         "",
-        "How queues are reached; here the Service Bus emulator. In Azure SERVICEBUS__fullyQualifiedNamespace takes its \
-         place. `trainyard up` has a bus of its own.",
+        "How queues are reached; here the Service Bus emulator. `trainyard up` has a bus of its own.",
+    ),
+    setting(
+        "SERVICEBUS__fullyQualifiedNamespace",
+        "",
+        "In Azure, in its place: NAME.servicebus.windows.net, which the app's identity opens.",
     ),
     setting(
         "SWEEP_SCHEDULE",
@@ -96,17 +100,12 @@ pub const PORTS: [Setting; 10] = [
 ];
 
 /// Of Azure's services and the code hosts: JSON, each the settings of that service as its module documents them.
-pub const SERVICES: [Setting; 12] = [
-    setting(
-        "TRAINYARD_CLOUD",
-        "public",
-        "Which Azure: public, us_government, china; or JSON with each host's address.",
-    ),
+pub const SERVICES: [Setting; 13] = [
     setting(
         "TRAINYARD_BLOB",
         "",
-        "{\"container\": \"https://ACCOUNT.blob.core.windows.net/trainyard\"}, or {\"connection_string\": \"..\", \
-         \"container\": \"trainyard\"}.",
+        "{\"account\": \"https://ACCOUNT.blob.core.windows.net\", \"container\": \"trainyard\"}; the account may be a \
+         connection string.",
     ),
     setting(
         "TRAINYARD_SERVICE_BUS",
@@ -114,27 +113,65 @@ pub const SERVICES: [Setting; 12] = [
         "How messages are sent, where it is not as SERVICEBUS says: {\"namespace\": \"NAME.servicebus.windows.net\", \
          \"transport\": \"amqp\"}; `https` where port 5671 is closed.",
     ),
-    setting("TRAINYARD_AZURE_ML", "", "{\"workspace\": \"/subscriptions/../workspaces/NAME\", \"compute\": \"cpu\"}."),
-    setting("TRAINYARD_DATABRICKS", "", "{\"workspace\": \"https://adb-1.2.azuredatabricks.net\", ..}."),
+    setting(
+        "TRAINYARD_AZURE_ML",
+        "",
+        "{\"subscription\": ID, \"resource_group\": NAME, \"workspace\": NAME, \"compute\": {\"name\": \"cpu\"}}.",
+    ),
+    setting(
+        "TRAINYARD_DATABRICKS",
+        "",
+        "{\"workspace\": \"https://adb-1.2.azuredatabricks.net\", \"projects\": {PROJECT: {\"notebook\": \
+         \"/Shared/train\", \"cluster\": {\"existing\": ID}}}}.",
+    ),
     setting(
         "TRAINYARD_CONTAINER_REGISTRY",
         "",
-        "{\"registry\": \"/subscriptions/../registries/NAME\"}: builds, keeps and checks.",
+        "{\"subscription\": ID, \"resource_group\": NAME, \"registry\": NAME}: builds, keeps and checks.",
+    ),
+    setting(
+        "TRAINYARD_ENVIRONMENT_REGISTRIES",
+        "",
+        "Registries that environments take their images from, where it is not the one that builds: {\"prod\": {..}}, \
+         each like TRAINYARD_CONTAINER_REGISTRY. Images are brought there by their digest.",
     ),
     setting(
         "TRAINYARD_CONTAINER_INSTANCES",
         "",
-        "{\"resource_group\": \"/subscriptions/../resourceGroups/NAME\", ..}.",
+        "{\"subscription\": ID, \"resource_group\": NAME, \"location\": \"westeurope\", \"image\": {\"registry_server\": \
+         \"NAME.azurecr.io\"}, \"pull\": {\"identity\": ID}}.",
     ),
-    setting("TRAINYARD_KUBERNETES", "", "{\"cluster\": \"/subscriptions/../managedClusters/NAME\", ..}."),
-    setting("TRAINYARD_ONLINE_ENDPOINTS", "", "{\"workspace\": \"/subscriptions/../workspaces/NAME\", ..}."),
-    setting("TRAINYARD_RESOURCE_MANAGER", "", "{\"resource_group\": \"/subscriptions/../resourceGroups/NAME\"}."),
+    setting(
+        "TRAINYARD_KUBERNETES",
+        "",
+        "{\"subscription\": ID, \"resource_group\": NAME, \"cluster\": NAME, \"namespace\": NAME, \"image\": \
+         {\"registry_server\": \"NAME.azurecr.io\"}}.",
+    ),
+    setting(
+        "TRAINYARD_ONLINE_ENDPOINTS",
+        "",
+        "{\"subscription\": ID, \"resource_group\": NAME, \"workspace\": NAME, \"location\": \"westeurope\", \"images\": \
+         \"NAME.azurecr.io/trainyard/{project}\"}.",
+    ),
+    setting(
+        "TRAINYARD_RESOURCE_MANAGER",
+        "",
+        "{\"subscription\": ID, \"groups\": {PROJECT: NAME}}: where each project's infrastructure goes.",
+    ),
+    setting(
+        "TRAINYARD_KEY_VAULT",
+        "",
+        "{\"vaults\": {\"qa\": \"https://NAME.vault.azure.net\"}}: keys and passwords of deployments. Without it they \
+         are TRAINYARD_SECRET_<ENVIRONMENT>_<NAME>.",
+    ),
     setting("TRAINYARD_AZURE_DEVOPS", "", "{\"organization\": \"NAME\", \"repositories\": {PROJECT: {..}}}."),
     setting("TRAINYARD_GITHUB", "", "{\"repositories\": {PROJECT: {\"owner\": \"..\", \"repository\": \"..\"}}}."),
 ];
 
 /// Credentials; in Azure the app's managed identity needs none of them.
-pub const CREDENTIALS: [Setting; 12] = [
+pub const CREDENTIALS: [Setting; 14] = [
+    setting("AZURE_CLOUD", "AzureCloud", "Which Azure: AzureCloud, AzureUSGovernment, AzureChinaCloud."),
+    setting("AZURE_AUTHORITY_HOST", "", "Another address for the tokens of Entra ID."),
     setting("AZURE_TENANT_ID", "", "The directory of the identity below."),
     setting("AZURE_CLIENT_ID", "", "A user-assigned identity, or an application."),
     setting("AZURE_CLIENT_SECRET", "", "The application's secret."),

@@ -25,6 +25,7 @@
 mod azure_devops;
 mod azure_ml;
 mod blob;
+mod by_step;
 mod container_instances;
 mod container_registry;
 mod credential;
@@ -42,20 +43,22 @@ mod serving;
 mod text;
 
 pub use azure_devops::{AzureDevops, DevopsRepository, DevopsSettings, StatusPolicy};
+pub use azure_ml::{
+    AzureMl, AzureMlCluster, AzureMlCompute, AzureMlSettings, OnlineEndpoints, OnlineEndpointsSettings,
+};
 pub use blob::{BlobSettings, BlobStorage};
-pub use azure_ml::{AzureMl, AzureMlCluster, AzureMlCompute, AzureMlSettings};
-pub use azure_ml::{OnlineEndpoints, OnlineEndpointsSettings};
-pub use container_registry::{Promotion, RegistryImages, RegistryJobs, RegistrySettings};
+pub use by_step::ByStep;
 pub use container_instances::{ContainerInstances, ContainerInstancesSettings, Pull};
-pub use databricks::{DatabricksCluster, DatabricksGit, DatabricksJobs, DatabricksSettings, DatabricksTraining};
-pub use kubernetes::{Kubernetes, KubernetesSettings, ServiceKind};
-pub use serving::{ApiKey, ByEnvironment, ImageSettings, Promote, ServingParts, ServingSecrets};
-pub use service_bus::{ConnectionString, ServiceBus, ServiceBusSettings, ServiceBusTransport};
+pub use container_registry::{Promotion, RegistryImages, RegistryJobs, RegistrySettings};
 pub use credential::{Anybody, Cloud, Credential, GithubApp, Identity, PersonalAccessToken, Places, Token};
-pub use key_vault::{KeyVault, KeyVaultSettings};
-pub use resource_manager::{Doctor, DoctorSettings, Finding, Place, ResourceManager, ResourceManagerSettings};
+pub use databricks::{DatabricksCluster, DatabricksGit, DatabricksJobs, DatabricksSettings, DatabricksTraining};
 pub use github::{
     Github, GithubDeliveries, GithubHook, GithubHookSettings, GithubRepository, GithubSettings, MissedDelivery,
     Redelivered, Shown,
 };
+pub use key_vault::{KeyVault, KeyVaultSettings};
+pub use kubernetes::{Kubernetes, KubernetesSettings, ServiceKind};
 pub use repositories::Repositories;
+pub use resource_manager::{Doctor, DoctorSettings, Finding, Place, ResourceManager, ResourceManagerSettings};
+pub use service_bus::{ConnectionString, ServiceBus, ServiceBusSettings, ServiceBusTransport};
+pub use serving::{ApiKey, ByEnvironment, EnvironmentSecrets, ImageSettings, Promote, ServingParts, ServingSecrets};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use pipeline::effect::DeploymentSpec;
 use pipeline::names::{Digest, Project};
 use reqwest::{Method, StatusCode};
 use runner::ports::{Clock, PortError, Result};
@@ -13,6 +15,7 @@ use super::registry::Registry;
 use super::{RegistrySettings, SERVICE};
 use crate::credential::Credential;
 use crate::http::{Call, CallError, Progress, Right};
+use crate::serving::Promote;
 
 const IMPORT: Right = Right::role(
     "import an image into the registry",
@@ -141,6 +144,19 @@ impl Promotion {
                 Err(PortError::permanent(SERVICE, reason))
             }
         }
+    }
+}
+
+#[async_trait]
+impl Promote for Promotion {
+    async fn promote(&self, spec: &DeploymentSpec) -> Result<String> {
+        let DeploymentSpec { project, environment, release, .. } = spec;
+        let tag = format!("{environment}-{}", release.run);
+        if Self::promote(self, project, &release.image, &tag).await? {
+            return Ok(self.reference(project, &release.image));
+        }
+        let reason = format!("image {} is still being copied to {}", release.image.short(), self.target);
+        Err(PortError::transient(SERVICE, reason))
     }
 }
 

@@ -155,10 +155,6 @@ fn of_field<'a>(name: &str, value: &'a str) -> &'a str {
     if SECRET_FIELDS.contains(&name) { MASK } else { value }
 }
 
-fn object<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> Map<String, Value> {
-    members.map(|(name, value)| (name.to_owned(), value.into())).collect()
-}
-
 fn masked(value: Value) -> Value {
     match value {
         Value::Object(members) => {

@@ -80,6 +80,21 @@ pub struct ServiceBusSettings {
     pub timeout_secs: u64,
 }
 
+impl ServiceBusSettings {
+    /// A namespace as Azure has it, over AMQP.
+    #[must_use]
+    pub fn new(namespace: impl Into<String>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            transport: ServiceBusTransport::Amqp,
+            is_emulator: false,
+            base: None,
+            message_bytes_max: message_bytes_max(),
+            timeout_secs: timeout_secs(),
+        }
+    }
+}
+
 fn message_bytes_max() -> usize {
     256 << 10
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pipeline::effect::DeploymentSpec;
-use pipeline::names::{Digest, EnvironmentName, RunId};
 use runner::ports::{PortError, Result};
 use serde::{Deserialize, Serialize};
 
@@ -14,12 +13,12 @@ use super::names::filled;
 /// Brings images to the registry of an environment.
 #[async_trait]
 pub trait Promote: fmt::Debug + Send + Sync {
-    /// Where the image can be pulled from, by its digest. One that is there already is not copied again.
+    /// Where the release's image can be pulled from, by its digest. One that is there already is not copied again.
     ///
     /// # Errors
     ///
     /// `Transient`: it is being copied; ask again.
-    async fn promote(&self, image: &Digest, environment: &EnvironmentName, run: &RunId) -> Result<String>;
+    async fn promote(&self, spec: &DeploymentSpec) -> Result<String>;
 }
 
 /// A registry and the place in it.
@@ -34,7 +33,7 @@ pub struct ImageSettings {
 }
 
 fn repository() -> String {
-    "{project}".into()
+    "trainyard/{project}".into()
 }
 
 /// Says where a release's image is pulled from.
@@ -61,9 +60,9 @@ impl Puller {
 
     /// The reference by which the image can be pulled.
     pub async fn reference(&self, spec: &DeploymentSpec) -> Result<String> {
-        let DeploymentSpec { project, environment, release, .. } = spec;
+        let DeploymentSpec { project, release, .. } = spec;
         if let Some(promote) = &self.promote {
-            return promote.promote(&release.image, environment, &release.run).await;
+            return promote.promote(spec).await;
         }
         let project = project.as_str().to_ascii_lowercase();
         let repository = filled(&self.settings.repository, &[("project", &project)]);

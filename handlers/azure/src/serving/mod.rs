@@ -20,12 +20,14 @@ mod container;
 mod image;
 mod log;
 mod names;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
 pub use by_environment::ByEnvironment;
 pub use caller::ApiKey;
 pub use image::{ImageSettings, Promote};
+pub use secrets::EnvironmentSecrets;
 
 pub(crate) use caller::{Caller, below};
 pub(crate) use container::{Container, HEALTH_PATH, PORT, SCORE_PATH};

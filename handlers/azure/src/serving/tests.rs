@@ -83,13 +83,8 @@ struct Promoted;
 
 #[async_trait]
 impl Promote for Promoted {
-    async fn promote(
-        &self,
-        image: &Digest,
-        environment: &pipeline::names::EnvironmentName,
-        run: &pipeline::names::RunId,
-    ) -> Result<String> {
-        Ok(format!("prod.azurecr.io/{environment}/{run}@{image}"))
+    async fn promote(&self, spec: &DeploymentSpec) -> Result<String> {
+        Ok(format!("prod.azurecr.io/{}/{}@{}", spec.environment, spec.release.run, spec.release.image))
     }
 }
 

@@ -216,7 +216,12 @@ fn seen(bench: &Bench) -> String {
             (last(&devops.commit_statuses), last(&devops.iteration_statuses), &devops.threads),
             (runs, last(&devops.coverage), &devops.policies),
             (last(&world.github.statuses), &world.github.checks, &world.github.comments),
-            world.github.deliveries.iter().map(|it| (it["guid"].as_str(), it["redelivery"].as_bool())).collect::<BTreeSet<_>>(),
+            world
+                .github
+                .deliveries
+                .iter()
+                .map(|it| (it["guid"].as_str(), it["redelivery"].as_bool()))
+                .collect::<BTreeSet<_>>(),
         )
     ))
     .replace("2026-01-01T00:00:30Z", "T")

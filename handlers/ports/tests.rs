@@ -1,0 +1,92 @@
+//! Settings that name backends.
+
+use runner::memory::Machine;
+
+use super::{embedded, wire};
+use crate::settings::Settings;
+
+const REGISTRY: &str = r#"{"subscription": "s", "resource_group": "g", "registry": "contoso"}"#;
+const AZURE_ML: &str = r#"{"subscription": "s", "resource_group": "g", "workspace": "w", "compute": {"name": "cpu"}}"#;
+const GROUPS: &str = r#"{"subscription": "s", "resource_group": "g", "location": "westeurope",
+    "image": {"registry_server": "contoso.azurecr.io"}}"#;
+const CLUSTER: &str = r#"{"subscription": "s", "resource_group": "g", "cluster": "c", "namespace": "n",
+    "image": {"registry_server": "contoso.azurecr.io"}}"#;
+
+fn of(given: &[(&str, &str)]) -> Settings {
+    Settings::of(given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).unwrap()
+}
+
+fn refusal(given: &[(&str, &str)]) -> String {
+    let failure = wire(&of(given), Some(Machine::new().ports())).unwrap_err();
+    format!("{failure}")
+}
+
+#[test]
+fn one_line_puts_one_port_on_azure_and_leaves_the_others() {
+    let settings = of(&[("TRAINYARD_JOBS", "azure_ml"), ("TRAINYARD_AZURE_ML", AZURE_ML)]);
+    let machine = Machine::new().ports();
+    let ports = wire(&settings, Some(machine.clone())).unwrap();
+    assert!(ports.jobs.to_string().starts_with("Azure ML workspace w trains"), "{}", ports.jobs);
+    assert_eq!(ports.store.to_string(), machine.store.to_string());
+    assert!(ports.ledger.is_atomic() == machine.ledger.is_atomic());
+    assert!(embedded(&settings).contains(&"TRAINYARD_STORE") && !embedded(&settings).contains(&"TRAINYARD_JOBS"));
+}
+
+#[test]
+fn all_of_azure_needs_no_machine() {
+    let settings = of(&[
+        ("TRAINYARD_STORE", "blob"),
+        ("TRAINYARD_ARTIFACTS", "blob"),
+        ("TRAINYARD_BLOB", r#"{"account": "https://contoso.blob.core.windows.net"}"#),
+        ("TRAINYARD_BUS", "service_bus"),
+        ("SERVICEBUS__fullyQualifiedNamespace", "contoso.servicebus.windows.net"),
+        ("TRAINYARD_SOURCE", "code_hosts"),
+        ("TRAINYARD_GITHUB", r#"{"repositories": {"diabetes": {"owner": "contoso", "repository": "diabetes"}}}"#),
+        ("GITHUB_TOKEN", "t"),
+        ("TRAINYARD_JOBS", "azure_ml"),
+        ("TRAINYARD_CHECKS", "container_registry"),
+        ("TRAINYARD_MODELS", "azure_ml"),
+        ("TRAINYARD_AZURE_ML", AZURE_ML),
+        ("TRAINYARD_IMAGES", "container_registry"),
+        ("TRAINYARD_CONTAINER_REGISTRY", REGISTRY),
+        ("TRAINYARD_DEPLOYMENTS", r#"{"qa": "container_instances", "prod": "kubernetes"}"#),
+        ("TRAINYARD_CONTAINER_INSTANCES", GROUPS),
+        ("TRAINYARD_KUBERNETES", CLUSTER),
+        ("TRAINYARD_INFRASTRUCTURE", "resource_manager"),
+        ("TRAINYARD_RESOURCE_MANAGER", r#"{"subscription": "s", "groups": {"diabetes": "g"}}"#),
+        ("IDENTITY_ENDPOINT", "http://127.0.0.1:1/msi/token"),
+        ("IDENTITY_HEADER", "h"),
+    ]);
+    assert_eq!(embedded(&settings), [""; 0]);
+    let ports = wire(&settings, None).unwrap();
+    assert!(!ports.ledger.is_atomic(), "documents are saved before messages are sent");
+    let deployments = ports.deployments.to_string();
+    assert!(deployments.contains("prod: ") && deployments.contains("qa: "), "{deployments}");
+}
+
+#[test]
+fn what_is_missing_or_contradicts_itself_is_named() {
+    let all = [
+        (vec![("TRAINYARD_JOBS", "azure_ml")], "TRAINYARD_AZURE_ML is not set"),
+        (vec![("TRAINYARD_STORE", "blob")], "TRAINYARD_BLOB is not set"),
+        (vec![("TRAINYARD_BUS", "service_bus")], "no namespace is set"),
+        (vec![("TRAINYARD_SOURCE", "code_hosts")], "no host is set"),
+        (vec![("TRAINYARD_IMAGES", "azure_ml")], "it may be embedded, container_registry"),
+        (vec![("TRAINYARD_DEPLOYMENTS", "aci")], "allowed are embedded, container_instances"),
+        (vec![("TRAINYARD_DEPLOYMENTS", r#"{"qa": 1}"#)], "has for qa neither a word"),
+        (
+            vec![("TRAINYARD_JOBS", "azure_ml"), ("TRAINYARD_AZURE_ML", r#"{"workspace": "w", "computer": "cpu"}"#)],
+            "TRAINYARD_AZURE_ML cannot be read: unknown field `computer`",
+        ),
+        (
+            vec![("TRAINYARD_JOBS", "azure_ml"), ("TRAINYARD_AZURE_ML", AZURE_ML), ("AZURE_CLIENT_SECRET", "s")],
+            "AZURE_TENANT_ID is not",
+        ),
+    ];
+    for (given, wanted) in all {
+        let refusal = refusal(&given);
+        assert!(refusal.contains(wanted), "{given:?}: {refusal}");
+    }
+    let failure = wire(&of(&[]), None).unwrap_err().to_string();
+    assert!(failure.contains("is `embedded`, and this is no machine with `trainyard up`"), "{failure}");
+}
