@@ -51,7 +51,7 @@ impl weather::Bench for Bench {
     fn seen(&self) -> String {
         let world = self.fake.world();
         let manager = &world.resource_manager;
-        let times: Vec<_> = manager.deployments.iter().map(|(name, it)| (name, it.times, it.canceled)).collect();
+        let times: Vec<_> = manager.deployments.iter().map(|(name, it)| (name, it.times)).collect();
         format!("{times:?}")
     }
 }
