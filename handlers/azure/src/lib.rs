@@ -38,7 +38,7 @@ mod service_bus;
 mod text;
 
 pub use azure_devops::{AzureDevops, DevopsRepository, DevopsSettings, StatusPolicy};
-pub use credential::{Anybody, Cloud, Credential, GithubApp, Identity, PersonalAccessToken, Places, Token};
+pub use credential::{Anybody, Cloud, Credential, GithubApp, Hosts, Identity, PersonalAccessToken, Token};
 pub use github::{Github, GithubRepository, GithubSettings, Shown};
 pub use key_vault::{KeyVault, KeyVaultSettings};
 pub use resource_manager::{Doctor, DoctorSettings, Finding, Place, ResourceManager, ResourceManagerSettings};
