@@ -47,20 +47,20 @@ impl<'a> Services<'a> {
         Ok(self.identity.get_or_init(|| made))
     }
 
-    fn places(&self) -> Result<&'static azure::Places, Failure> {
-        Ok(self.identity()?.cloud().places())
+    fn hosts(&self) -> Result<&'static azure::Hosts, Failure> {
+        Ok(self.identity()?.cloud().hosts())
     }
 
     pub fn of_manager(&self) -> Result<Arc<dyn Credential>, Failure> {
-        Ok(self.identity()?.credential(self.places()?.resource_manager_scope))
+        Ok(self.identity()?.credential(self.hosts()?.resource_manager_scope))
     }
 
     fn of_storage(&self) -> Result<Arc<dyn Credential>, Failure> {
-        Ok(self.identity()?.credential(self.places()?.blob_scope))
+        Ok(self.identity()?.credential(self.hosts()?.blob_scope))
     }
 
     pub fn of_registry(&self) -> Result<Arc<dyn Credential>, Failure> {
-        Ok(self.identity()?.credential(self.places()?.container_registry_scope))
+        Ok(self.identity()?.credential(self.hosts()?.container_registry_scope))
     }
 
     pub fn blob(&self) -> Result<Arc<BlobStorage>, Failure> {
@@ -105,7 +105,7 @@ impl<'a> Services<'a> {
                             ));
                         }
                     };
-                    let credential = self.identity()?.credential(self.places()?.service_bus_scope);
+                    let credential = self.identity()?.credential(self.hosts()?.service_bus_scope);
                     ServiceBus::new(settings, credential, clock)
                 }
             };
@@ -144,7 +144,7 @@ impl<'a> Services<'a> {
         let Some(settings) = self.settings.json::<azure::KeyVaultSettings>("TRAINYARD_KEY_VAULT")? else {
             return Ok(Arc::new(local::secrets::VariableSecrets::of_this_process()));
         };
-        let credential = self.identity()?.credential(self.places()?.key_vault_scope);
+        let credential = self.identity()?.credential(self.hosts()?.key_vault_scope);
         Ok(Arc::new(azure::KeyVault::new(&settings, credential, self.clock()).map_err(refused)?))
     }
 

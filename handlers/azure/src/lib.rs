@@ -50,7 +50,7 @@ pub use blob::{BlobSettings, BlobStorage};
 pub use by_step::ByStep;
 pub use container_instances::{ContainerInstances, ContainerInstancesSettings, Pull};
 pub use container_registry::{Promotion, RegistryImages, RegistryJobs, RegistrySettings};
-pub use credential::{Anybody, Cloud, Credential, GithubApp, Identity, PersonalAccessToken, Places, Token};
+pub use credential::{Anybody, Cloud, Credential, GithubApp, Hosts, Identity, PersonalAccessToken, Token};
 pub use databricks::{DatabricksCluster, DatabricksGit, DatabricksJobs, DatabricksSettings, DatabricksTraining};
 pub use github::{
     Github, GithubDeliveries, GithubHook, GithubHookSettings, GithubRepository, GithubSettings, MissedDelivery,

@@ -27,7 +27,7 @@ pub enum Cloud {
 /// Where a cloud's services are, and what tokens for them are asked for. Endings of hosts begin with a dot: a name of
 /// ours stands before them.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Places {
+pub struct Hosts {
     /// Microsoft Entra ID, which gives the tokens.
     pub authority: &'static str,
     /// Azure Resource Manager.
@@ -56,7 +56,7 @@ pub struct Places {
     pub azure_ml_scope: &'static str,
 }
 
-const PUBLIC: Places = Places {
+const PUBLIC: Hosts = Hosts {
     authority: "https://login.microsoftonline.com",
     resource_manager: "https://management.azure.com",
     resource_manager_scope: "https://management.azure.com/.default",
@@ -72,7 +72,7 @@ const PUBLIC: Places = Places {
     azure_ml_scope: "https://ml.azure.com/.default",
 };
 
-const US_GOVERNMENT: Places = Places {
+const US_GOVERNMENT: Hosts = Hosts {
     authority: "https://login.microsoftonline.us",
     resource_manager: "https://management.usgovcloudapi.net",
     resource_manager_scope: "https://management.usgovcloudapi.net/.default",
@@ -86,7 +86,7 @@ const US_GOVERNMENT: Places = Places {
     ..PUBLIC
 };
 
-const CHINA: Places = Places {
+const CHINA: Hosts = Hosts {
     authority: "https://login.chinacloudapi.cn",
     resource_manager: "https://management.chinacloudapi.cn",
     resource_manager_scope: "https://management.chinacloudapi.cn/.default",
@@ -112,7 +112,7 @@ impl Cloud {
 
     /// Where its services are.
     #[must_use]
-    pub const fn places(self) -> &'static Places {
+    pub const fn hosts(self) -> &'static Hosts {
         match self {
             Self::Public => &PUBLIC,
             Self::UsGovernment => &US_GOVERNMENT,

@@ -76,7 +76,7 @@ pub(super) struct Scoped {
 
 impl Entra {
     pub fn new(application: Application, cloud: Cloud, authority: Option<Url>) -> Self {
-        let constant = || Url::parse(cloud.places().authority).expect("a constant address");
+        let constant = || Url::parse(cloud.hosts().authority).expect("a constant address");
         Self { application, cloud, way: Arc::new(Way::to(authority.unwrap_or_else(constant))) }
     }
 
@@ -118,7 +118,7 @@ impl Entra {
             let options = ClientSecretCredentialOptions { client_options };
             return Ok(ClientSecretCredential::new(tenant, client_id.clone(), secret.clone(), Some(options))?);
         }
-        let authority = self.cloud.places().authority;
+        let authority = self.cloud.hosts().authority;
         let word = Word {
             audience: format!("{authority}/{tenant}/oauth2/v2.0/token"),
             client_id: client_id.clone(),

@@ -21,7 +21,7 @@ mod identity;
 mod managed_identity;
 mod way;
 
-pub use cloud::{Cloud, Places};
+pub use cloud::{Cloud, Hosts};
 pub use github_app::GithubApp;
 pub use identity::Identity;
 

@@ -155,7 +155,8 @@ impl Doctor {
     async fn quotas(&self, location: &str) -> Vec<Finding> {
         let what = format!("the quotas of Azure Machine Learning in {location}");
         let Some(subscription) = self.settings.resources.values().find_map(|id| subscription(id)) else {
-            return Vec::new();
+            let advice = "no resource is set by whose id the subscription could be known".into();
+            return vec![Finding { what, ok: false, advice }];
         };
         let path = ["subscriptions", subscription, "providers", "Microsoft.MachineLearningServices", "locations"];
         let path = [&path[..], &[location, "usages"]].concat();

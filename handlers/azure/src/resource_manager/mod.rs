@@ -63,7 +63,7 @@ pub struct ResourceManagerSettings {
 }
 
 fn base() -> String {
-    Cloud::Public.places().resource_manager.into()
+    Cloud::Public.hosts().resource_manager.into()
 }
 
 fn timeout_secs() -> u64 {

@@ -42,6 +42,9 @@ fn identity(variables: &[(&str, &str)]) -> Result<Identity> {
     Identity::from_environment(&find)
 }
 
+/// Variables, and who they are about or what is wrong with them.
+type Case = (&'static [(&'static str, &'static str)], Result<&'static str, &'static str>);
+
 #[test]
 fn an_identity_is_chosen_by_its_variables() {
     const ENDPOINT: (&str, &str) = ("IDENTITY_ENDPOINT", "http://127.0.0.1:1/msi/token");
@@ -51,7 +54,7 @@ fn an_identity_is_chosen_by_its_variables() {
     const SECRET: (&str, &str) = ("AZURE_CLIENT_SECRET", "hidden");
     const FILE: (&str, &str) = ("AZURE_FEDERATED_TOKEN_FILE", "/var/run/token");
     const PEM: (&str, &str) = ("AZURE_CLIENT_CERTIFICATE_PATH", "/app.pem");
-    let cases: [(&[(&str, &str)], Result<&str, &str>); 17] = [
+    let cases: [Case; 17] = [
         (&[ENDPOINT, GUARD], Ok("the managed identity of the app")),
         (&[ENDPOINT, GUARD, CLIENT, TENANT], Ok("the managed identity c1")),
         (&[ENDPOINT], Err("IDENTITY_ENDPOINT is set and IDENTITY_HEADER is not")),
@@ -96,16 +99,16 @@ fn an_identity_is_chosen_by_its_variables() {
 fn a_cloud_has_hosts_and_scopes_of_its_own() {
     let cloud = |name: &str| identity(&[("AZURE_CLOUD", name)]).map(|identity| identity.cloud());
     assert_eq!(cloud("AzureUSGovernment").unwrap(), Cloud::UsGovernment);
-    assert_eq!(cloud("azurechinacloud").unwrap().places().key_vault_scope, "https://vault.azure.cn/.default");
+    assert_eq!(cloud("azurechinacloud").unwrap().hosts().key_vault_scope, "https://vault.azure.cn/.default");
     assert_eq!(serde_json::to_value(Cloud::China).unwrap(), "AzureChinaCloud");
     let error = cloud("AzureGermanCloud").unwrap_err().to_string();
     assert!(error.contains("the clouds are AzureCloud, AzureUSGovernment, AzureChinaCloud"), "{error}");
     for cloud in [Cloud::Public, Cloud::UsGovernment, Cloud::China] {
-        let places = cloud.places();
-        for host in [places.authority, places.resource_manager] {
+        let hosts = cloud.hosts();
+        for host in [hosts.authority, hosts.resource_manager] {
             assert!(host.starts_with("https://") && !host.ends_with('/'), "{host}");
         }
-        for ending in [places.blob, places.key_vault, places.service_bus, places.container_registry, places.azure_ml] {
+        for ending in [hosts.blob, hosts.key_vault, hosts.service_bus, hosts.container_registry, hosts.azure_ml] {
             assert!(ending.starts_with('.'), "{ending}");
         }
     }
