@@ -34,7 +34,7 @@ mod result;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use result::{Found, RESULT, result_from_folder, result_from_log, wanted};
+pub(crate) use result::{RESULT, result_from_folder, result_from_log, wanted};
 
 /// The log in the result folder.
 pub(crate) const LOG: &str = "log.txt";

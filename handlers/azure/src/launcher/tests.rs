@@ -10,8 +10,8 @@ use pipeline::effect::{JobCommand, JobSpec, ReplyTo};
 use pipeline::event::{JobOutputs, JobResult, Step, StepKey};
 use pipeline::names::Digest;
 use runner::memory::Machine;
-use runner::ports::Artifacts as _;
 
+use super::result::Found;
 use super::*;
 
 #[test]
@@ -203,9 +203,9 @@ fn conda_files_become_pip_requirements() {
     let file = "name: x\nchannels: [conda-forge]\ndependencies:\n- python>=3.9\n- numpy=1.26\n  # why\n- conda-forge::Pandas=2.2.1=py311h1\n\
         - scikit-learn >=1.3, <1.6\n- scipy 1.11.*\n- pytorch\n- libgomp\n- pip=24\n- pip:\n  - mlflow>=2\n";
     let bench = Bench::new(&[("conda.yml", file)]);
-    let test = "import sys, types; sys.argv = ['x']; launch = types.ModuleType('launch'); \
-        exec(open(sys.orig_argv[-2]).read(), launch.__dict__); log = types.SimpleNamespace(say=lambda line: None); \
-        print(launch.conda_lines(open(sys.orig_argv[-1]).read(), 'conda.yml', log))";
+    let test = "import sys, types; program, file = sys.argv[1:]; launch = types.ModuleType('launch'); \
+        exec(open(program).read(), launch.__dict__); log = types.SimpleNamespace(say=lambda line: None); \
+        print(launch.conda_lines(open(file).read(), 'conda.yml', log))";
     fs::write(bench.file("conda.yml"), file).unwrap();
     let mut command = Command::new("python3");
     command.args(["-c", test]).args([bench.file("launch.py"), bench.file("conda.yml")]);

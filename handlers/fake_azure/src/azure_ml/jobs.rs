@@ -222,10 +222,13 @@ impl AzureMl {
 
     pub(super) fn job(&mut self, asked: &Asked<'_>, path: &[&str]) -> Told {
         match (asked.method, path) {
-            ("GET", [name]) => match self.jobs.contains_key(*name) {
-                true => Told::json(200, &self.show_job(asked, name, None)),
-                false => missing(asked),
-            },
+            ("GET", [name]) => {
+                let lag = SignedDuration::from_secs(self.lag_secs);
+                match self.jobs.get(*name).filter(|job| asked.now >= job.created_at + lag) {
+                    Some(_) => Told::json(200, &self.show_job(asked, name, None)),
+                    None => missing(asked),
+                }
+            }
             ("PUT", [name]) => self.put_job(asked, name),
             ("POST", [name, "cancel"]) => {
                 let pace = self.pace;

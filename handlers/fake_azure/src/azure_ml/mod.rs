@@ -52,6 +52,8 @@ pub struct AzureMl {
     pub models: BTreeMap<String, Model>,
     /// How fast jobs are.
     pub pace: Pace,
+    /// For so long after it was asked for a job is not shown, in seconds.
+    pub lag_secs: i64,
     /// How long a cluster is in the making, in seconds.
     pub compute_secs: i64,
     /// What becomes of a job when it begins to run. None: it ends well and leaves nothing.
