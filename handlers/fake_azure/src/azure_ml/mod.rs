@@ -15,6 +15,7 @@ mod assets;
 mod computes;
 mod jobs;
 mod models;
+mod orders;
 mod rules;
 mod run;
 mod tracking;

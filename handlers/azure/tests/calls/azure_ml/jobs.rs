@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pipeline::event::JobResult;
 use pipeline::names::Digest;
-use runner::ports::{Artifacts as _, JobPlatform as _, JobStatus, PortError};
+use runner::ports::{JobPlatform as _, JobStatus, PortError};
 use serde_json::json;
 
 use super::{Bench, cluster, completed, failed, left};
