@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::rules::{only, refused, text, texts, unchanged};
+use super::orders::FIXED;
+use super::rules::{refused, unchanged};
 use super::{ACCOUNT, AzureMl, CONTAINER, DATASTORE, LOCATION, MANAGEMENT, SUBSCRIPTION, id, missing, resource};
 use crate::blob::Blob;
 use crate::{Asked, Told};
@@ -89,39 +90,6 @@ pub struct Job {
     /// Its files are where they belong.
     is_delivered: bool,
 }
-
-const JOB: [&str; 18] = [
-    "codeId",
-    "command",
-    "componentId",
-    "computeId",
-    "description",
-    "displayName",
-    "environmentId",
-    "environmentVariables",
-    "experimentName",
-    "identity",
-    "inputs",
-    "isArchived",
-    "jobType",
-    "limits",
-    "outputs",
-    "properties",
-    "resources",
-    "tags",
-];
-const FIXED: [&str; 10] = [
-    "codeId",
-    "command",
-    "computeId",
-    "displayName",
-    "environmentId",
-    "environmentVariables",
-    "experimentName",
-    "inputs",
-    "outputs",
-    "limits",
-];
 
 impl Job {
     fn runs_at(&self, pace: Pace) -> Timestamp {
@@ -222,10 +190,13 @@ impl AzureMl {
 
     pub(super) fn job(&mut self, asked: &Asked<'_>, path: &[&str]) -> Told {
         match (asked.method, path) {
-            ("GET", [name]) => match self.jobs.contains_key(*name) {
-                true => Told::json(200, &self.show_job(asked, name, None)),
-                false => missing(asked),
-            },
+            ("GET", [name]) => {
+                let lag = SignedDuration::from_secs(self.lag_secs);
+                match self.jobs.get(*name).filter(|job| asked.now >= job.created_at + lag) {
+                    Some(_) => Told::json(200, &self.show_job(asked, name, None)),
+                    None => missing(asked),
+                }
+            }
             ("PUT", [name]) => self.put_job(asked, name),
             ("POST", [name, "cancel"]) => {
                 let pace = self.pace;
@@ -276,53 +247,6 @@ impl AzureMl {
         };
         self.jobs.insert(name.to_owned(), job);
         Told::json(201, &self.show_job(asked, name, Some("NotStarted")))
-    }
-
-    fn allowed(&self, name: &str, properties: &Value) -> Result<(), Told> {
-        let is_word = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-        if name.len() > 255 || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(is_word) {
-            return Err(refused("The name of a job has letters, digits, - and _."));
-        }
-        match text(properties, "jobType")? {
-            "Command" => {}
-            other => return Err(refused(format!("{other:?} is not a known jobType; they are spelled as in Command."))),
-        }
-        only(properties, &JOB)?;
-        texts(properties)?;
-        text(properties, "command")?;
-        let environment = text(properties, "environmentId")?;
-        let mut wanted = vec![environment];
-        wanted.extend(properties["codeId"].as_str());
-        for wanted in wanted {
-            let key = wanted.strip_prefix(&id("")).unwrap_or_default().trim_start_matches('/');
-            if !self.assets.contains_key(key) {
-                return Err(refused(format!("{wanted} is not there.")));
-            }
-        }
-        let compute = text(properties, "computeId")?;
-        let compute = compute.strip_prefix(&id("computes/")).and_then(|name| self.computes.get(name));
-        if compute.is_none() {
-            return Err(refused("Unknown compute target: it is not in the workspace."));
-        }
-        let outputs = properties["outputs"].as_object().into_iter().flatten();
-        for (name, output) in outputs {
-            let kinds = ["uri_file", "uri_folder", "mltable", "custom_model", "mlflow_model", "triton_model"];
-            let modes = ["ReadWriteMount", "Upload", "Direct"];
-            if !kinds.contains(&text(output, "jobOutputType")?) || !modes.contains(&text(output, "mode")?) {
-                return Err(refused(format!("The output {name} has no known type or mode.")));
-            }
-        }
-        if properties["limits"].is_object() {
-            let timeout = properties["limits"]["timeout"].as_str().unwrap_or("PT1S").parse::<jiff::Span>();
-            if text(&properties["limits"], "jobLimitsType")? != "Command" || timeout.is_err() {
-                return Err(refused("The limits are not those of a Command."));
-            }
-        }
-        let identity = properties["identity"]["identityType"].as_str().unwrap_or("AMLToken");
-        if !["AMLToken", "Managed", "UserIdentity"].contains(&identity) {
-            return Err(refused("The identityType is not known."));
-        }
-        Ok(())
     }
 
     fn show_job(&self, asked: &Asked<'_>, name: &str, status: Option<&str>) -> Value {

@@ -16,6 +16,7 @@ mod computes;
 pub mod endpoints;
 mod jobs;
 mod models;
+mod orders;
 mod rules;
 mod run;
 mod tracking;
@@ -54,6 +55,8 @@ pub struct AzureMl {
     pub endpoints: endpoints::Endpoints,
     /// How fast jobs are.
     pub pace: Pace,
+    /// For so long after it was asked for a job is not shown, in seconds.
+    pub lag_secs: i64,
     /// How long a cluster is in the making, in seconds.
     pub compute_secs: i64,
     /// What becomes of a job when it begins to run. None: it ends well and leaves nothing.

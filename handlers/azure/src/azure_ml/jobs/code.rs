@@ -40,8 +40,8 @@ struct Signature {
 }
 
 impl AzureMl {
-    /// Has the code there, and answers its id.
-    pub(super) async fn ensure_code(&self, spec: &JobSpec, snapshot: Vec<u8>) -> Result<String> {
+    /// Has the code there, and answers its id and whether it was made just now.
+    pub(super) async fn ensure_code(&self, spec: &JobSpec, snapshot: Vec<u8>) -> Result<(String, bool)> {
         let content = format!("{} {}", spec.source, Digest::of(launcher::script().as_bytes()));
         let version = Digest::of(content.as_bytes());
         let name = format!("trainyard-{}", spec.project);
@@ -49,7 +49,7 @@ impl AzureMl {
         let id = self.id(&segments);
         // The version is made last: where it is, the files are.
         if self.find::<Value>(&segments, &READ).await?.is_some() {
-            return Ok(id);
+            return Ok((id, false));
         }
         let start = [&segments[..], &["startPendingUpload"]].concat();
         let body = json!({"pendingUploadType": "TemporaryBlobReference"});
@@ -71,6 +71,6 @@ impl AzureMl {
             "properties": {"trainyardSource": spec.source},
         }});
         let _: Value = self.make(&segments, body, &UPLOAD).await?;
-        Ok(id)
+        Ok((id, true))
     }
 }

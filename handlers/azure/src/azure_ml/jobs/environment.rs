@@ -13,8 +13,9 @@ use crate::http::Right;
 const MAKE: Right = Right::role("make an environment", ROLE);
 
 impl AzureMl {
-    /// Has all environments of a job there, and answers the id of the one that its commands run in.
-    pub(super) async fn ensure_environments(&self, spec: &JobSpec, snapshot: &[u8]) -> Result<String> {
+    /// Has all environments of a job there, and answers the id of the one that its commands run in and whether that was
+    /// made just now.
+    pub(super) async fn ensure_environments(&self, spec: &JobSpec, snapshot: &[u8]) -> Result<(String, bool)> {
         let image = match (&spec.image, &self.settings.images) {
             (None, _) => None,
             (Some(digest), Some(repository)) => Some(format!("{repository}@{digest}")),
@@ -34,27 +35,28 @@ impl AzureMl {
         let mut first = None;
         for file in &spec.environments {
             let conda = dependencies::conda_file(snapshot, file, &self.settings.python).map_err(refused)?;
-            let id = self.ensure_environment(spec, base, Some(&conda)).await?;
-            first.get_or_insert(id);
+            let made = self.ensure_environment(spec, base, Some(&conda)).await?;
+            first.get_or_insert(made);
         }
         match first {
-            Some(id) => Ok(id),
+            Some(first) => Ok(first),
             None => self.ensure_environment(spec, base, None).await,
         }
     }
 
-    async fn ensure_environment(&self, spec: &JobSpec, image: &str, conda: Option<&str>) -> Result<String> {
+    async fn ensure_environment(&self, spec: &JobSpec, image: &str, conda: Option<&str>) -> Result<(String, bool)> {
         let version = Digest::of(format!("{image}\n{}", conda.unwrap_or_default()).as_bytes());
         let name = format!("trainyard-{}", spec.project);
         let segments = ["environments", name.as_str(), "versions", &version.hex()[..20]];
         let id = self.id(&segments);
-        if self.find::<Value>(&segments, &READ).await?.is_none() {
-            let mut properties = json!({"image": image, "osType": "Linux"});
-            if let Some(conda) = conda {
-                properties["condaFile"] = conda.into();
-            }
-            let _: Value = self.make(&segments, json!({"properties": properties}), &MAKE).await?;
+        if self.find::<Value>(&segments, &READ).await?.is_some() {
+            return Ok((id, false));
         }
-        Ok(id)
+        let mut properties = json!({"image": image, "osType": "Linux"});
+        if let Some(conda) = conda {
+            properties["condaFile"] = conda.into();
+        }
+        let _: Value = self.make(&segments, json!({"properties": properties}), &MAKE).await?;
+        Ok((id, true))
     }
 }

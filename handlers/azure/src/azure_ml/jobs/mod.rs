@@ -7,18 +7,19 @@ use async_trait::async_trait;
 use pipeline::effect::JobSpec;
 use pipeline::names::JobName;
 use reqwest::Method;
-use runner::ports::{JobPlatform, JobStatus, LogChunk, Result};
+use runner::ports::{JobPlatform, JobStatus, LogChunk, PortError, Result};
 use serde::Deserialize;
 use tracing::info;
 
-use super::{AzureMl, READ, ROLE, present};
-use crate::http::{Body, Call, CallError, Right};
+use super::{AzureMl, READ, ROLE, SERVICE, present};
+use crate::http::{Body, Call, CallError, Kind, Right};
 
 mod code;
 mod dependencies;
 mod end;
 mod environment;
 mod log;
+mod note;
 mod order;
 
 const SUBMIT: Right = Right::role("submit a job", ROLE);
@@ -77,8 +78,10 @@ impl JobPlatform for AzureMl {
         if self.job(&spec.name).await?.is_some() {
             return Ok(());
         }
-        let body = self.order(spec).await?;
-        let call = Call::send(Method::PUT, self.at(&["jobs", spec.name.as_str()], &[]), body, &SUBMIT);
+        let order = self.order(spec).await?;
+        // First noted, then asked for: from then on a job that the service does not show yet is known to come.
+        self.note(&spec.name).await?;
+        let call = Call::send(Method::PUT, self.at(&["jobs", spec.name.as_str()], &[]), order.body, &SUBMIT);
         let submitted: Result<Job, CallError> = self.client.read(call).await;
         match submitted {
             Ok(job) => {
@@ -88,12 +91,18 @@ impl JobPlatform for AzureMl {
             }
             // Somebody was faster, with what another version of ours makes of the same job.
             Err(error) if matches!(error.status, 400 | 409) && self.job(&spec.name).await?.is_some() => Ok(()),
+            Err(error) if order.is_fresh && error.kind == Kind::Gone => {
+                Err(PortError::transient(SERVICE, format!("{error}; what it needs was made just now")))
+            }
             Err(error) => Err(error.into_port()),
         }
     }
 
     async fn status(&self, name: &JobName) -> Result<JobStatus> {
-        let Some(job) = self.job(name).await? else { return Ok(JobStatus::Unknown) };
+        let Some(job) = self.job(name).await? else {
+            let is_noted = self.is_noted(name).await?;
+            return Ok(if is_noted { JobStatus::Running } else { JobStatus::Unknown });
+        };
         if !job.has_ended() {
             return Ok(JobStatus::Running);
         }
@@ -101,7 +110,13 @@ impl JobPlatform for AzureMl {
     }
 
     async fn cancel(&self, name: &JobName) -> Result<()> {
-        let Some(job) = self.job(name).await? else { return Ok(()) };
+        let Some(job) = self.job(name).await? else {
+            // It would run to its end if it only were not seen yet.
+            return match self.is_noted(name).await? {
+                true => Err(PortError::transient(SERVICE, format!("could not cancel job {name}: it is not there yet"))),
+                false => Ok(()),
+            };
+        };
         if job.has_ended() || job.status() == "CancelRequested" {
             return Ok(());
         }
@@ -119,7 +134,10 @@ impl JobPlatform for AzureMl {
     async fn logs(&self, name: &JobName, from: u64) -> Result<LogChunk> {
         match self.job(name).await? {
             Some(job) => self.log(name, &job, from).await,
-            None => Ok(LogChunk { text: String::new(), next: from, ended: true }),
+            None => {
+                let ended = !self.is_noted(name).await?;
+                Ok(LogChunk { text: String::new(), next: from, ended })
+            }
         }
     }
 }

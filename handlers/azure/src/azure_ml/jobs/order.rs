@@ -18,14 +18,22 @@ pub(super) const RESULT: &str = "result";
 /// The launcher ends a job that takes too long and says so; the platform ends one whose launcher is lost.
 const GRACE_SECS: u64 = 900;
 
+/// A job to be submitted.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub body: Value,
+    /// Something that it names was made just now, and the service may not see it everywhere yet.
+    pub is_fresh: bool,
+}
+
 impl AzureMl {
-    /// The job's body, with all that it names there.
-    pub(super) async fn order(&self, spec: &JobSpec) -> Result<Value> {
+    /// The job, with all that it names there.
+    pub(super) async fn order(&self, spec: &JobSpec) -> Result<Order> {
         let snapshot = self.artifacts.get(&spec.source).await?;
-        let environment = self.ensure_environments(spec, &snapshot).await?;
+        let (environment, is_new) = self.ensure_environments(spec, &snapshot).await?;
         self.ensure_compute().await?;
         let datastore = self.datastore().await?;
-        let code = self.ensure_code(spec, snapshot).await?;
+        let (code, is_uploaded) = self.ensure_code(spec, snapshot).await?;
 
         // Metrics that are logged to MLflow are read from there.
         let mut command = format!(
@@ -37,7 +45,7 @@ impl AzureMl {
         let place = Place::of_job(&datastore.name, &spec.name);
         let description = BASE64.encode(launcher::description(spec).to_string());
         let tags = tags(spec);
-        Ok(json!({"properties": {
+        let body = json!({"properties": {
             "jobType": "Command",
             "displayName": spec.name,
             "experimentName": spec.project,
@@ -53,7 +61,8 @@ impl AzureMl {
             "identity": {"identityType": "AMLToken"},
             "properties": {"trainyardRun": spec.reply_to.run},
             "tags": tags,
-        }}))
+        }});
+        Ok(Order { body, is_fresh: is_new || is_uploaded })
     }
 }
 

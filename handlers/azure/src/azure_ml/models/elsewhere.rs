@@ -21,7 +21,7 @@ const COMMITS: [&str; 5] =
 
 impl AzureMl {
     /// What can be known of such a version. Its file becomes one of the artifacts, so that a run can release it.
-    pub(super) async fn from_elsewhere(&self, name: &ModelName, number: u64, held: &Version) -> Result<ModelVersion> {
+    pub(super) async fn of_somebody_else(&self, name: &ModelName, number: u64, held: &Version) -> Result<ModelVersion> {
         let digest = self.take_in(name, number, held).await?;
         let properties = &held.properties;
         let tags = properties.tags();

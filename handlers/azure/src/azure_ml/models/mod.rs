@@ -64,7 +64,7 @@ impl ModelRegistry for AzureMl {
         match self.version(name, version).await? {
             Some(held) => match held.read(name) {
                 Some(read) => Ok(Some(read)),
-                None => self.from_elsewhere(name, version, &held).await.map(Some),
+                None => self.of_somebody_else(name, version, &held).await.map(Some),
             },
             None => Ok(None),
         }

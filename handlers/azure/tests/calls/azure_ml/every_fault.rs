@@ -1,7 +1,7 @@
 //! Every call in every weather.
 
 use runner::memory::TestClock;
-use runner::ports::{Artifacts as _, JobPlatform as _, ModelRegistry as _, PortError, Result};
+use runner::ports::{JobPlatform as _, ModelRegistry as _, PortError, Result};
 use serde_json::json;
 
 use super::{Bench, cluster, left, registration};

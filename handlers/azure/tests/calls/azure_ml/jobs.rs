@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use pipeline::event::JobResult;
 use pipeline::names::Digest;
-use runner::ports::{Artifacts as _, JobPlatform as _, JobStatus, PortError};
+use runner::ports::{JobPlatform as _, JobStatus, PortError};
 use serde_json::json;
 
 use super::{Bench, cluster, completed, failed, left};
+use crate::fake::Fault;
 use crate::fake::azure_ml::{ACCOUNT, CONTAINER, JobEnd, Pace, id};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -83,6 +84,7 @@ async fn what_is_there_is_not_made_again() {
     assert_eq!(bench.count("PUT", "/environments/"), 1, "the same dependencies are the same environment");
     assert_eq!(bench.count("PUT", "/jobs/"), 2);
     let upload: Vec<String> = bench.fake.asked().into_iter().filter(|asked| asked.contains("blob.core")).collect();
+    let upload: Vec<_> = upload.iter().filter(|asked| !asked.contains("submitted")).collect();
     assert_eq!(upload.len(), 2, "{upload:?}");
     assert!(upload[1].ends_with("/source.tar"), "{upload:?}");
 }
@@ -219,6 +221,7 @@ async fn what_the_service_will_not_take_is_refused_for_good() {
         matches!(&error, PortError::Permanent { reason, .. } if reason.contains("Unknown compute target")),
         "{error}"
     );
+    bench.clock.advance_secs(600);
     assert_eq!(bench.aml.status(&spec.name).await.unwrap(), JobStatus::Unknown);
 
     let mut no_source = spec.clone();
@@ -230,4 +233,67 @@ async fn what_the_service_will_not_take_is_refused_for_good() {
     let clock = std::sync::Arc::new(bench.clock.clone());
     let error = azure::AzureMl::new(settings, somebody(), somebody(), bench.artifacts.clone(), clock).unwrap_err();
     assert!(error.to_string().contains("`compute.name`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_job_that_is_not_shown_yet_is_not_taken_for_lost() {
+    let bench = Bench::new().await;
+    bench.fake.world().azure_ml.lag_secs = 60;
+    bench.jobs_end(JobEnd::endless());
+    let spec = bench.spec("r1-train-1", &[("train", "true")], &[("a", "a")]).await;
+    bench.aml.submit(&spec).await.unwrap();
+
+    assert_eq!(bench.aml.status(&spec.name).await.unwrap(), JobStatus::Running);
+    assert!(!bench.aml.logs(&spec.name, 0).await.unwrap().ended);
+    let error = bench.aml.cancel(&spec.name).await.unwrap_err();
+    assert!(matches!(&error, PortError::Transient { reason, .. } if reason.contains("not there yet")), "{error}");
+    bench.aml.submit(&spec).await.unwrap();
+
+    bench.clock.advance_secs(60);
+    bench.aml.cancel(&spec.name).await.unwrap();
+    assert_eq!(bench.result(&spec.name).await, JobResult::Canceled);
+    bench.fake.world().azure_ml.jobs.clear();
+    bench.clock.advance_secs(600);
+    assert_eq!(bench.aml.status(&spec.name).await.unwrap(), JobStatus::Unknown, "somebody has deleted it");
+}
+
+#[tokio::test]
+async fn what_was_made_just_now_and_is_not_seen_yet_is_worth_another_try() {
+    let bench = Bench::new().await;
+    let spec = bench.spec("r1-train-1", &[("train", "true")], &[("a", "a")]).await;
+    let count = async |bench: &Bench| {
+        bench.aml.submit(&spec).await.unwrap();
+        bench.fake.count()
+    };
+    let last = count(&bench).await;
+    for is_fresh in [true, false] {
+        let bench = Bench::new().await;
+        bench.artifacts.put(super::tar_of(&[("a", "a")])).await.unwrap();
+        let mut last = last;
+        if !is_fresh {
+            let before = count(&bench).await;
+            bench.fake.world().azure_ml.jobs.clear();
+            bench.aml.submit(&spec).await.unwrap();
+            last = bench.fake.count() - before;
+            bench.fake.world().azure_ml.jobs.clear();
+        }
+        bench.fake.spoil(last, Fault::Status(404));
+        let error = bench.aml.submit(&spec).await.unwrap_err();
+        assert_eq!(matches!(error, PortError::Transient { .. }), is_fresh, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn who_lacks_a_right_is_told_which_and_where() {
+    let bench = Bench::new().await;
+    let spec = bench.spec("r1-train-1", &[("train", "true")], &[("a", "a")]).await;
+    bench.fake.spoil(1, Fault::Status(403));
+
+    let error = bench.aml.submit(&spec).await.unwrap_err().to_string();
+
+    for wanted in ["the managed identity trains may not read the workspace", "AzureML Data Scientist on the workspace"]
+    {
+        assert!(error.contains(wanted), "{error}");
+    }
+    assert!(!error.contains("secret") && !format!("{:?}", bench.aml).contains("secret"), "{error}");
 }

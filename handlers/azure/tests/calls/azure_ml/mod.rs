@@ -16,6 +16,7 @@ use crate::fake::{self, Fake};
 
 mod environments;
 mod every_fault;
+mod fakes;
 mod jobs;
 mod logs;
 mod models;

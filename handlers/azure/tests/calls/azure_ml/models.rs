@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pipeline::names::Digest;
-use runner::ports::{Artifacts as _, JobPlatform as _, ModelRegistry as _, PortError};
+use runner::ports::{ModelRegistry as _, PortError};
 use serde_json::{Value, json};
 
 use super::{Bench, left, registration};
