@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use pipeline::names::{Digest, Project};
+use pipeline::names::{Digest, EnvironmentName, Project, RunId};
 use reqwest::{Method, StatusCode};
 use runner::ports::{Clock, PortError, Result};
 use serde_json::json;
@@ -65,6 +65,25 @@ impl Promotion {
             return Ok(is_there);
         }
         self.import(project, image, tag).await
+    }
+
+    /// Brings an image there for a run's release, and answers as what it is pulled then.
+    ///
+    /// # Errors
+    ///
+    /// As [`promote`](Self::promote); `Transient` while it is on its way.
+    pub async fn bring(
+        &self,
+        project: &Project,
+        image: &Digest,
+        environment: &EnvironmentName,
+        run: &RunId,
+    ) -> Result<String> {
+        if self.promote(project, image, &format!("{environment}-{run}")).await? {
+            return Ok(self.reference(project, image));
+        }
+        let (image, target) = (image.short(), &self.target);
+        Err(PortError::transient(SERVICE, format!("image {image} is on its way to {target}; it will be there soon")))
     }
 
     /// Forbids to delete an image: production needs it.
