@@ -139,7 +139,8 @@ impl Promotion {
             "targetTags": [format!("{repository}:{tag}")],
             "mode": "NoForce",
         });
-        let call = Call::send(Method::POST, self.target.itself(&["importImage"]), body, &IMPORT);
+        // An import has no name of ours: whoever asks again looks for the tag first.
+        let call = Call::send(Method::POST, self.target.itself(&["importImage"]), body, &IMPORT).once();
         let answer = match self.target.client.call(call).await {
             Ok(answer) => answer,
             // Somebody else has brought something there meanwhile; perhaps it is this.

@@ -73,12 +73,27 @@ async fn an_import_whose_answer_got_lost_is_found_by_its_tag() {
     let registries = Registries::new().await;
     registries.fake.world().container_registry.pace_secs = Some(0);
     let image = image(&registries, "package-1");
+    let promote = async || registries.promotion.promote(&project(), &image, "prod-r8-1").await;
     // Two for a token, one for the tag; then the import.
     registries.fake.spoil(4, Fault::LostReply);
 
-    assert!(registries.promotion.promote(&project(), &image, "prod-r8-1").await.unwrap());
+    let error = promote().await.unwrap_err();
+    assert!(matches!(error, PortError::Transient { .. }), "{error}");
 
-    assert_eq!(imports(&registries), 2, "the second one was refused, for the tag is taken");
+    assert!(promote().await.unwrap());
+    assert_eq!(imports(&registries), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_because_of_a_tag_is_held_against_the_tag() {
+    let registries = Registries::new().await;
+    let image = image(&registries, "package-1");
+    registries.fake.spoil(4, Fault::Status(409));
+
+    let is_there = registries.promotion.promote(&project(), &image, "prod-r8-1").await.unwrap();
+
+    assert!(!is_there, "somebody else's import is on its way");
+    assert_eq!(imports(&registries), 1, "and is not hurried");
 }
 
 #[tokio::test]
