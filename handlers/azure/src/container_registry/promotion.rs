@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pipeline::effect::DeploymentSpec;
-use pipeline::names::{Digest, Project};
+use pipeline::names::{Digest, EnvironmentName, Project, RunId};
 use reqwest::{Method, StatusCode};
 use runner::ports::{Clock, PortError, Result};
 use serde_json::json;
@@ -70,6 +70,25 @@ impl Promotion {
         self.import(project, image, tag).await
     }
 
+    /// Brings an image there for a run's release, and answers as what it is pulled then.
+    ///
+    /// # Errors
+    ///
+    /// As [`promote`](Self::promote); `Transient` while it is on its way.
+    pub async fn bring(
+        &self,
+        project: &Project,
+        image: &Digest,
+        environment: &EnvironmentName,
+        run: &RunId,
+    ) -> Result<String> {
+        if self.promote(project, image, &format!("{environment}-{run}")).await? {
+            return Ok(self.reference(project, image));
+        }
+        let (image, target) = (image.short(), &self.target);
+        Err(PortError::transient(SERVICE, format!("image {image} is on its way to {target}; it will be there soon")))
+    }
+
     /// Forbids to delete an image: production needs it.
     ///
     /// # Errors
@@ -123,7 +142,8 @@ impl Promotion {
             "targetTags": [format!("{repository}:{tag}")],
             "mode": "NoForce",
         });
-        let call = Call::send(Method::POST, self.target.itself(&["importImage"]), body, &IMPORT);
+        // An import has no name of ours: whoever asks again looks for the tag first.
+        let call = Call::send(Method::POST, self.target.itself(&["importImage"]), body, &IMPORT).once();
         let answer = match self.target.client.call(call).await {
             Ok(answer) => answer,
             // Somebody else has brought something there meanwhile; perhaps it is this.
@@ -150,13 +170,7 @@ impl Promotion {
 #[async_trait]
 impl Promote for Promotion {
     async fn promote(&self, spec: &DeploymentSpec) -> Result<String> {
-        let DeploymentSpec { project, environment, release, .. } = spec;
-        let tag = format!("{environment}-{}", release.run);
-        if Self::promote(self, project, &release.image, &tag).await? {
-            return Ok(self.reference(project, &release.image));
-        }
-        let reason = format!("image {} is still being copied to {}", release.image.short(), self.target);
-        Err(PortError::transient(SERVICE, reason))
+        self.bring(&spec.project, &spec.release.image, &spec.environment, &spec.release.run).await
     }
 }
 

@@ -4,7 +4,8 @@ use pipeline::names::Digest;
 use runner::ports::PortError;
 
 use super::{REPOSITORY, Registries};
-use crate::support::project;
+use crate::fake::Fault;
+use crate::support::{project, run};
 
 /// An image in the first registry.
 fn image(registries: &Registries, name: &str) -> Digest {
@@ -39,6 +40,23 @@ async fn an_image_is_brought_once_and_then_is_there() {
 }
 
 #[tokio::test]
+async fn a_release_waits_until_its_image_is_there() {
+    let registries = Registries::new().await;
+    let image = image(&registries, "package-1");
+    let environment = "prod".parse().unwrap();
+    let bring = async || registries.promotion.bring(&project(), &image, &environment, &run(1)).await;
+
+    let error = bring().await.unwrap_err();
+    assert!(matches!(&error, PortError::Transient { reason, .. } if reason.contains("on its way")), "{error}");
+    registries.clock.advance_secs(10);
+
+    assert_eq!(bring().await.unwrap(), format!("prodacr.azurecr.io/{REPOSITORY}@{image}"));
+    let mut world = registries.fake.world();
+    let tags = &world.container_registry.registry("prodacr").repositories[REPOSITORY].tags;
+    assert_eq!(tags.keys().collect::<Vec<_>>(), [&format!("prod-{}", run(1))]);
+}
+
+#[tokio::test]
 async fn a_tag_of_another_image_is_never_taken() {
     let registries = Registries::new().await;
     let image = image(&registries, "package-1");
@@ -48,6 +66,34 @@ async fn a_tag_of_another_image_is_never_taken() {
 
     assert!(matches!(&error, PortError::Permanent { reason, .. } if reason.contains("is of image")), "{error}");
     assert_eq!(imports(&registries), 0);
+}
+
+#[tokio::test]
+async fn an_import_whose_answer_got_lost_is_found_by_its_tag() {
+    let registries = Registries::new().await;
+    registries.fake.world().container_registry.pace_secs = Some(0);
+    let image = image(&registries, "package-1");
+    let promote = async || registries.promotion.promote(&project(), &image, "prod-r8-1").await;
+    // Two for a token, one for the tag; then the import.
+    registries.fake.spoil(4, Fault::LostReply);
+
+    let error = promote().await.unwrap_err();
+    assert!(matches!(error, PortError::Transient { .. }), "{error}");
+
+    assert!(promote().await.unwrap());
+    assert_eq!(imports(&registries), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_because_of_a_tag_is_held_against_the_tag() {
+    let registries = Registries::new().await;
+    let image = image(&registries, "package-1");
+    registries.fake.spoil(4, Fault::Status(409));
+
+    let is_there = registries.promotion.promote(&project(), &image, "prod-r8-1").await.unwrap();
+
+    assert!(!is_there, "somebody else's import is on its way");
+    assert_eq!(imports(&registries), 1, "and is not hurried");
 }
 
 #[tokio::test]
