@@ -22,7 +22,8 @@ mod write;
 
 pub(super) use write::Condition;
 
-/// The newest version that the emulator knows. It has no `startFrom`.
+/// The newest version that the emulator knows. `startFrom` came with 2026-02-06; Azure is called with the crate's own
+/// version, which is newer.
 const EMULATED_VERSION: &str = "2025-11-05";
 /// Blocks of one blob under way at once.
 const PARTS_AT_ONCE: usize = 4;
