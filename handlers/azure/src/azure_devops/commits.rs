@@ -51,8 +51,8 @@ struct TreeEntry {
 #[serde(rename_all = "camelCase")]
 struct Item {
     object_id: String,
-    #[serde(default)]
-    git_object_type: Option<String>,
+    path: String,
+    git_object_type: String,
     #[serde(default)]
     is_sym_link: bool,
 }
@@ -61,7 +61,7 @@ struct Item {
 struct OfTree<'a> {
     host: &'a AzureDevops,
     project: &'a Project,
-    tree: String,
+    tree: &'a str,
 }
 
 impl AzureDevops {
@@ -104,18 +104,18 @@ impl AzureDevops {
     ) -> Result<Option<Vec<u8>>, CallError> {
         let path = format!("/{path}");
         let query = [
-            ("path", path.as_str()),
-            ("$format", "json"),
+            ("scopePath", path.as_str()),
+            ("recursionLevel", "none"),
             ("versionDescriptor.versionType", "commit"),
             ("versionDescriptor.version", commit.as_str()),
         ];
-        let item: Item = match self.client.read(Call::get(self.repository(project, &["items"], &query)?, &READ)).await {
+        let found = self.client.read(Call::get(self.repository(project, &["items"], &query)?, &READ)).await;
+        let items: List<Item> = match found {
             Err(error) if error.kind == Kind::Gone && error.code.starts_with("GitItemNotFound") => return Ok(None),
-            item => item?,
+            found => found?,
         };
-        if item.git_object_type.as_deref() != Some("blob") || item.is_sym_link {
-            return Ok(None);
-        }
+        let is_file = |item: &Item| item.path == path && item.git_object_type == "blob" && !item.is_sym_link;
+        let Some(item) = items.value.into_iter().find(is_file) else { return Ok(None) };
         self.client.call(self.blob(project, &item.object_id)?).await.map(|answer| Some(answer.body))
     }
 
@@ -124,15 +124,15 @@ impl AzureDevops {
         let tree = self.tree_of(project, commit).await;
         let tree = self.places.there(project, format_args!("commit {commit}"), tree)?;
         let entries = self.entries(project, &tree).await.map_err(CallError::into_port)?;
-        let contents = OfTree { host: self, project, tree };
-        snapshot(SERVICE, commit, entries, &contents, self.snapshot_mib).await
+        let contents = OfTree { host: self, project, tree: &tree };
+        snapshot(SERVICE, commit, &tree, entries, &contents, self.snapshot_mib).await
     }
 
     async fn entries(&self, project: &Project, tree: &str) -> Result<Vec<Entry>, CallError> {
         let url = self.repository(project, &["trees", tree], &[("recursive", "true")])?;
         let tree: Tree = self.client.read(Call::get(url, &READ)).await?;
         let entry = |it: TreeEntry| Entry::new(it.relative_path, &it.mode, it.object_id, it.size);
-        Ok(tree.tree_entries.into_iter().filter_map(entry).collect())
+        Ok(tree.tree_entries.into_iter().map(entry).collect())
     }
 
     fn blob(&self, project: &Project, id: &str) -> Result<Call<'static>, CallError> {
@@ -144,7 +144,7 @@ impl AzureDevops {
 #[async_trait]
 impl Contents for OfTree<'_> {
     async fn archive(&self, most: usize) -> Result<Vec<u8>, CallError> {
-        let url = self.host.repository(self.project, &["trees", &self.tree], &[("$format", "zip")])?;
+        let url = self.host.repository(self.project, &["trees", self.tree], &[("$format", "zip")])?;
         let call = Call::get(url, &READ).with("accept", HeaderValue::from_static("application/zip")).at_most(most);
         self.host.client.call(call).await.map(|answer| answer.body)
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! resolve        refs, exactly of that name, tags peeled; commits/{commit}
-//! read           items -> blobs/{id}
+//! read           items, of one path -> blobs/{id}
 //! snapshot       commits/{commit} -> trees/{tree}, listed -> trees/{tree}, as a zip
 //! build          build/builds/{number}, of this repository
 //! set_status     commits/{commit}/statuses, and for a pull request iterations -> iterations/{n}/statuses

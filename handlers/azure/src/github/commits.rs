@@ -8,7 +8,6 @@ use reqwest::Url;
 use reqwest::header::LOCATION;
 use runner::ports::Result;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::{Github, READ, SERVICE};
 use crate::http::{Call, CallError, Kind};
@@ -27,6 +26,17 @@ struct Pointer {
 struct Object {
     #[serde(rename = "type")]
     kind: String,
+    sha: String,
+}
+
+/// A commit, as far as we read it.
+#[derive(Deserialize)]
+struct Commit {
+    tree: Root,
+}
+
+#[derive(Deserialize)]
+struct Root {
     sha: String,
 }
 
@@ -82,10 +92,11 @@ impl Github {
         Err(CallError::refused(SERVICE, format!("{name} is a tag of a tag of a tag, and so on")))
     }
 
-    /// Whether there is such a commit. One of a fork is found as well: GitHub keeps them together.
-    pub(super) async fn find_commit(&self, project: &Project, commit: &CommitId) -> Result<(), CallError> {
+    /// The tree of a commit. One of a fork is found as well: GitHub keeps them together.
+    pub(super) async fn tree_of(&self, project: &Project, commit: &CommitId) -> Result<String, CallError> {
         let url = self.repository(project, &["git", "commits", commit.as_str()], &[])?;
-        self.client.read::<IgnoredAny>(Call::get(url, &READ)).await.map(|_| ())
+        let commit: Commit = self.client.read(Call::get(url, &READ)).await?;
+        Ok(commit.tree.sha)
     }
 
     /// What is in a tree, or in a commit's; with all that is below it or without.
@@ -126,12 +137,13 @@ impl Github {
 
     /// A commit's files as a tar.
     pub(super) async fn tar(&self, project: &Project, commit: &CommitId) -> Result<Vec<u8>> {
-        let tree = self.tree(project, commit.as_str(), true).await;
+        let tree = self.tree_of(project, commit).await;
         let tree = self.places.there(project, format_args!("commit {commit}"), tree)?;
+        let listed = self.tree(project, &tree, true).await.map_err(CallError::into_port)?;
         let entry = |it: TreeEntry| Entry::new(it.path, &it.mode, it.sha, it.size);
-        let entries = tree.into_iter().filter_map(entry).collect();
+        let entries = listed.into_iter().map(entry).collect();
         let contents = OfCommit { host: self, project, commit };
-        snapshot(SERVICE, commit, entries, &contents, self.snapshot_mib).await
+        snapshot(SERVICE, commit, &tree, entries, &contents, self.snapshot_mib).await
     }
 
     fn blob_address(&self, project: &Project, id: &str) -> Result<Url, CallError> {

@@ -4,7 +4,7 @@
 //! ```text
 //! resolve        git/ref/heads/{branch}; git/ref/tags/{tag} -> git/tags/{tag object}; git/commits/{commit}
 //! read           git/trees of each folder on the way -> git/blobs/{id}
-//! snapshot       git/trees of the commit -> zipball/{commit} -> where that leads, without our token
+//! snapshot       git/commits/{commit} -> git/trees, all of it -> zipball/{commit} -> where that leads, without our token
 //! build          there are none
 //! set_status     check-runs (found by our id, then updated), or statuses/{sha} where we are no App
 //! comment        issues/{number}/comments -> one comment a project: created, or replaced

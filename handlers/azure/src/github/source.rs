@@ -21,7 +21,7 @@ impl Source for Github {
                 self.places.there(project, format_args!("tag {tag}"), commit)
             }
             Revision::Commit(commit) => {
-                let found = self.find_commit(project, commit).await;
+                let found = self.tree_of(project, commit).await;
                 self.places.there(project, format_args!("commit {commit}"), found)?;
                 Ok(commit.clone())
             }

@@ -8,7 +8,7 @@ use std::io::{Cursor, Read as _};
 
 use zip::ZipArchive;
 
-use super::blob::blob_id;
+use super::object::blob_id;
 
 /// What an archive holds of what is wanted, by id.
 pub(super) type Found = BTreeMap<String, Vec<u8>>;

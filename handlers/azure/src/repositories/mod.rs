@@ -10,7 +10,7 @@ use pipeline::names::{CommitId, Digest, Project};
 use runner::ports::{BuildLookup, Comment, CommitStatus, PortError, Result, Revision, Source, TestReport};
 
 mod archive;
-mod blob;
+mod object;
 mod places;
 mod snapshot;
 

@@ -1,10 +1,10 @@
 //! A commit of a code host as a snapshot: what its tree lists, each content known by its id.
 //!
 //! ```text
-//! tree of the commit: paths, modes, ids --> too much? a submodule? --> one archive --> contents by id
-//!                                                                          |               |
-//!                                            what it does not hold <-------'               v
-//!                                            one by one ------------------------> tar, sorted --> artifacts
+//! tree of the commit: paths, modes, ids --> all of it? too much? a submodule? --> one archive --> contents by id
+//!                                                                                     |               |
+//!                                                       what it does not hold <-------'               v
+//!                                                       one by one ------------------------> tar, sorted --> artifacts
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use runner::ports::{PortError, Result};
 use runner::snapshot::{Kind, Snapshot, SnapshotError};
 
 use super::archive::{self, Found, Spoiled};
-use super::blob::blob_id;
+use super::object::{blob_id, tree_id};
 use crate::http::CallError;
 
 /// Files of a commit.
@@ -27,8 +27,9 @@ const APART_MAX: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub path: String,
-    pub kind: Kind,
-    /// What git calls its content by.
+    /// As git has it.
+    pub mode: u32,
+    /// What git calls it by.
     pub id: String,
     /// Bytes, where the host says so.
     pub size: Option<u64>,
@@ -44,24 +45,28 @@ pub(crate) trait Contents: Send + Sync {
 }
 
 impl Entry {
-    /// From a mode as git writes it (`100644`, `40000`); None: a folder, which is in the paths of what is in it.
-    pub fn new(path: String, mode: &str, id: String, size: Option<u64>) -> Option<Self> {
-        let bits = u32::from_str_radix(mode, 8).unwrap_or_default();
-        let kind = match bits & 0o170_000 {
+    /// From a mode as git writes it: `100644`, `40000`.
+    pub fn new(path: String, mode: &str, id: String, size: Option<u64>) -> Self {
+        Self { path, mode: u32::from_str_radix(mode, 8).unwrap_or_default(), id, size }
+    }
+
+    /// None: a folder, which is in the paths of what is in it.
+    fn kind(&self) -> Option<Kind> {
+        Some(match self.mode & 0o170_000 {
             0o040_000 => return None,
             0o120_000 => Kind::Link,
             0o160_000 => Kind::Submodule,
-            _ if bits & 0o100 != 0 => Kind::Program,
+            _ if self.mode & 0o100 != 0 => Kind::Program,
             _ => Kind::File,
-        };
-        Some(Self { path, kind, id, size })
+        })
     }
 }
 
-/// Makes the tar of a commit that has these entries, of `mib` MiB at most.
+/// Makes the tar of a commit that has this tree with these entries, of `mib` MiB at most.
 pub(crate) async fn snapshot(
     service: &'static str,
     commit: &CommitId,
+    tree: &str,
     mut entries: Vec<Entry>,
     contents: &dyn Contents,
     mib: usize,
@@ -72,15 +77,20 @@ pub(crate) async fn snapshot(
     if entries.len() > FILES_MAX {
         return Err(refuse(format!("it has more than {FILES_MAX} files; keep data in a storage account, not in git")));
     }
-    let known: u64 = entries.iter().filter_map(|entry| entry.size).sum();
+    let known: u64 = entries.iter().filter(|entry| entry.kind().is_some()).filter_map(|entry| entry.size).sum();
     if known > most as u64 {
         return Err(too_large());
     }
-    if let Some(module) = entries.iter().find(|entry| entry.kind == Kind::Submodule) {
+    if tree_id(&entries).as_deref() != Some(tree) {
+        let why = "the list of its files is not all of it: they are too many for the host, or a name is not UTF-8";
+        return Err(refuse(why.to_owned()));
+    }
+    if let Some(module) = entries.iter().find(|entry| entry.kind() == Some(Kind::Submodule)) {
         return Err(refuse(SnapshotError::Submodule { path: module.path.clone() }.to_string()));
     }
     entries.sort_by(|one, other| one.path.cmp(&other.path));
-    let wanted: BTreeSet<String> = entries.iter().map(|entry| entry.id.clone()).collect();
+    let files = entries.iter().filter(|entry| entry.kind().is_some());
+    let wanted: BTreeSet<String> = files.map(|entry| entry.id.clone()).collect();
 
     let mut found = Found::new();
     if !wanted.is_empty() {
@@ -114,10 +124,12 @@ pub(crate) async fn snapshot(
 /// The tar; an error without words is too large a one.
 fn pack(entries: &[Entry], found: &BTreeMap<String, Vec<u8>>, most: usize) -> Result<Vec<u8>, Option<String>> {
     let (mut snapshot, mut left) = (Snapshot::new(), most);
-    for Entry { path, kind, id, .. } in entries {
+    for entry in entries {
+        let Some(kind) = entry.kind() else { continue };
+        let Entry { path, id, .. } = entry;
         let content = found.get(id).map(Vec::as_slice).unwrap_or_default();
         left = left.checked_sub(content.len()).ok_or(None)?;
-        snapshot.add(path.as_bytes(), *kind, content).map_err(|error| Some(error.to_string()))?;
+        snapshot.add(path.as_bytes(), kind, content).map_err(|error| Some(error.to_string()))?;
     }
     snapshot.finish().map_err(|error| Some(error.to_string()))
 }

@@ -135,6 +135,23 @@ async fn what_makes_no_snapshot_is_said() {
 }
 
 #[tokio::test]
+async fn a_list_that_is_not_all_of_a_commit_is_not_taken_for_it() {
+    let bench = Bench::new().await;
+    for (source, repository) in hosts(&bench) {
+        let commit = {
+            let mut world = bench.fake.world();
+            let repository = repository(&mut world);
+            let commit = repository.commit("main", &[("a.txt", "1"), ("data/a.csv", "1"), ("data/b.csv", "2")]);
+            let folder = repository.at(&commit, "data").unwrap();
+            repository.trees.get_mut(&folder.id).unwrap().remove("b.csv");
+            commit.parse().unwrap()
+        };
+        let error = source.snapshot(&project(), &commit).await.unwrap_err();
+        assert!(error.to_string().contains("the list of its files is not all of it"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_content_that_is_not_what_the_commit_names_is_not_taken() {
     let bench = Bench::new().await;
     for (source, repository) in hosts(&bench) {

@@ -110,9 +110,10 @@ impl Devops {
             }
             it
         };
-        if let Some(path) = asked.query.get("path") {
-            return match self.repository.at(commit, path) {
-                Some(entry) => Told::json(200, &item(path, &entry)),
+        let scope = query(asked, "scopePath");
+        if !scope.is_empty() {
+            return match self.repository.at(commit, scope) {
+                Some(entry) => list(vec![item(scope, &entry)]).into(),
                 None => gone("GitItemNotFoundException").into(),
             };
         }
