@@ -36,15 +36,16 @@ struct Over;
 struct Connection<S> {
     stream: S,
     shared: Arc<Shared>,
-    channel: u16,
-    /// By the peer's handle, which is ours, too.
-    links: BTreeMap<u32, Link>,
+    /// By the peer's channel, which is ours, too: frames of transfers that have come, and that went.
+    sessions: BTreeMap<u16, (u32, u32)>,
+    /// By channel and the peer's handle, which is ours, too.
+    links: BTreeMap<At, Link>,
     /// Queues that the peer may send to, until then.
     opened: BTreeMap<String, Timestamp>,
-    /// Frames of transfers that have come.
-    incoming: u32,
-    outgoing: u32,
 }
+
+/// Channel and handle.
+type At = (u16, u32);
 
 struct Link {
     /// The queue, or `$cbs`.
@@ -61,13 +62,14 @@ pub(super) async fn serve<S>(stream: S, shared: Arc<Shared>, mut orders: broadca
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (links, opened) = Default::default();
-    let mut connection = Connection { stream, shared, channel: 0, links, opened, incoming: 0, outgoing: 0 };
+    let (sessions, links, opened) = Default::default();
+    let mut connection = Connection { stream, shared, sessions, links, opened };
     let mut buffer = Vec::new();
     if connection.greet(&mut buffer).await.is_err() {
         return;
     }
-    let mut heartbeat = tokio::time::interval(HEARTBEAT);
+    // Not at once: nothing may come before the first frame of the connection.
+    let mut heartbeat = tokio::time::interval_at(tokio::time::Instant::now() + HEARTBEAT, HEARTBEAT);
     loop {
         while let Some(frame) = frames::take(&mut buffer) {
             if connection.take(frame).await.is_err() {
@@ -125,24 +127,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn take(&mut self, frame: Frame) -> Result<(), Over> {
         let Some(performative) = frame.performative else { return Ok(()) };
         self.shared.note(came(frames::name(&performative)));
+        let channel = frame.channel;
         match performative {
             Performative::Open(open) => self.open(&open).await,
-            Performative::Begin(begin) => self.begin(frame.channel, &begin).await,
-            Performative::Attach(attach) => self.attach(attach).await,
-            Performative::Transfer(transfer) => self.transfer(transfer, frame.payload).await,
+            Performative::Begin(begin) => self.begin(channel, &begin).await,
+            Performative::Attach(attach) => self.attach(channel, attach).await,
+            Performative::Transfer(transfer) => self.transfer(channel, transfer, frame.payload).await,
             // What the peer lets us send, and what it thinks of our answers.
             Performative::Flow(_) | Performative::Disposition(_) => Ok(()),
-            Performative::Detach(detach) => match self.links.remove(&detach.handle.0) {
+            Performative::Detach(detach) => match self.links.remove(&(channel, detach.handle.0)) {
                 Some(_) => {
                     let detach = Detach { handle: detach.handle, closed: detach.closed, error: None };
-                    self.send(Performative::Detach(detach)).await
+                    self.send(channel, Performative::Detach(detach)).await
                 }
                 // The answer to ours.
                 None => Ok(()),
             },
-            Performative::End(_) => self.send(Performative::End(End { error: None })).await,
+            Performative::End(_) => {
+                self.links.retain(|(of, _), _| *of != channel);
+                match self.sessions.remove(&channel) {
+                    Some(_) => self.send(channel, Performative::End(End { error: None })).await,
+                    // The answer to ours.
+                    None => Ok(()),
+                }
+            }
             Performative::Close(_) => {
-                let _ = self.send(Performative::Close(Close { error: None })).await;
+                let _ = self.send(0, Performative::Close(Close { error: None })).await;
                 Err(Over)
             }
         }
@@ -150,38 +160,43 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     async fn open(&mut self, open: &Open) -> Result<(), Over> {
         assert!(open.hostname.is_some(), "the service finds the namespace by it");
-        self.send(Performative::Open(Open {
-            container_id: "namespace".into(),
-            hostname: None,
-            max_frame_size: MaxFrameSize(FRAME_BYTES_MAX),
-            channel_max: ChannelMax(4999),
-            idle_time_out: Some(240_000),
-            outgoing_locales: None,
-            incoming_locales: None,
-            offered_capabilities: None,
-            desired_capabilities: None,
-            properties: None,
-        }))
+        self.send(
+            0,
+            Performative::Open(Open {
+                container_id: "namespace".into(),
+                hostname: None,
+                max_frame_size: MaxFrameSize(FRAME_BYTES_MAX),
+                channel_max: ChannelMax(4999),
+                idle_time_out: Some(240_000),
+                outgoing_locales: None,
+                incoming_locales: None,
+                offered_capabilities: None,
+                desired_capabilities: None,
+                properties: None,
+            }),
+        )
         .await
     }
 
     async fn begin(&mut self, channel: u16, begin: &Begin) -> Result<(), Over> {
-        self.channel = channel;
-        self.incoming = begin.next_outgoing_id;
-        self.send(Performative::Begin(Begin {
-            remote_channel: Some(channel),
-            next_outgoing_id: 1,
-            incoming_window: WINDOW,
-            outgoing_window: WINDOW,
-            handle_max: Handle(255),
-            offered_capabilities: None,
-            desired_capabilities: None,
-            properties: None,
-        }))
+        self.sessions.insert(channel, (begin.next_outgoing_id, 0));
+        self.send(
+            channel,
+            Performative::Begin(Begin {
+                remote_channel: Some(channel),
+                next_outgoing_id: 1,
+                incoming_window: WINDOW,
+                outgoing_window: WINDOW,
+                handle_max: Handle(255),
+                offered_capabilities: None,
+                desired_capabilities: None,
+                properties: None,
+            }),
+        )
         .await
     }
 
-    async fn attach(&mut self, attach: Attach) -> Result<(), Over> {
+    async fn attach(&mut self, channel: u16, attach: Attach) -> Result<(), Over> {
         let sends = attach.role == Role::Sender;
         let node = match (&attach.target, &attach.source) {
             (Some(target), _) if sends => {
@@ -191,7 +206,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             (_, Some(source)) => source.address.clone().unwrap_or_default(),
             _ => String::new(),
         };
-        let handle = attach.handle.0;
+        let at = (channel, attach.handle.0);
         let refusal = if node == "$cbs" { None } else { self.refusal(&node, sends).await? };
         let (bytes, batch) = self.shared.limits();
         let properties = batch.map(|batch| {
@@ -200,24 +215,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             properties
         });
         let target = if refusal.is_some() { None } else { attach.target };
-        self.send(Performative::Attach(Attach {
-            role: if sends { Role::Receiver } else { Role::Sender },
-            source: attach.source.or_else(|| Some(Box::<Source>::default())),
-            target: target.map(|target| match *target {
-                TargetArchetype::Target(target) => Box::new(TargetArchetype::Target(Target { ..target })),
+        self.send(
+            channel,
+            Performative::Attach(Attach {
+                role: if sends { Role::Receiver } else { Role::Sender },
+                source: attach.source.or_else(|| Some(Box::<Source>::default())),
+                target: target.map(|target| match *target {
+                    TargetArchetype::Target(target) => Box::new(TargetArchetype::Target(Target { ..target })),
+                }),
+                unsettled: None,
+                initial_delivery_count: (!sends).then_some(0),
+                max_message_size: Some(bytes),
+                properties,
+                ..attach
             }),
-            unsettled: None,
-            initial_delivery_count: (!sends).then_some(0),
-            max_message_size: Some(bytes),
-            properties,
-            ..attach
-        }))
+        )
         .await?;
         if let Some(error) = refusal {
-            return self.detach(handle, Some(error)).await;
+            return self.detach(at, Some(error)).await;
         }
-        self.links.insert(handle, Link { node, sends, count: 0, delivery: None });
-        if sends { self.let_send(handle).await } else { Ok(()) }
+        self.links.insert(at, Link { node, sends, count: 0, delivery: None });
+        if sends { self.let_send(at).await } else { Ok(()) }
     }
 
     /// Why the peer may not send to a queue.
@@ -241,11 +259,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(nothing.err().map(|refusal| error(refusal.condition, &refusal.description)))
     }
 
-    async fn transfer(&mut self, transfer: Transfer, payload: Vec<u8>) -> Result<(), Over> {
-        self.incoming = self.incoming.wrapping_add(1);
-        let handle = transfer.handle.0;
+    async fn transfer(&mut self, channel: u16, transfer: Transfer, payload: Vec<u8>) -> Result<(), Over> {
+        if let Some((incoming, _)) = self.sessions.get_mut(&channel) {
+            *incoming = incoming.wrapping_add(1);
+        }
+        let at = (channel, transfer.handle.0);
         // It was on its way when the link was detached.
-        let Some(link) = self.links.get_mut(&handle) else { return Ok(()) };
+        let Some(link) = self.links.get_mut(&at) else { return Ok(()) };
         assert!(link.sends, "a transfer to a link that only receives");
         let first = (transfer.delivery_id.unwrap_or_default(), transfer.message_format.unwrap_or_default(), Vec::new());
         let delivery = link.delivery.get_or_insert(first);
@@ -257,26 +277,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         link.count = link.count.wrapping_add(1);
         let (node, is_due) = (link.node.clone(), link.count % (CREDIT / 2) == 0);
         if node == "$cbs" {
-            self.settle(number, DeliveryState::Accepted(Accepted {})).await?;
+            self.settle(channel, number, DeliveryState::Accepted(Accepted {})).await?;
             return self.token(&bytes).await;
         }
-        self.deliver(handle, &node, number, (format, &bytes)).await?;
-        if is_due { self.let_send(handle).await } else { Ok(()) }
+        self.deliver(at, &node, number, (format, &bytes)).await?;
+        if is_due { self.let_send(at).await } else { Ok(()) }
     }
 
-    async fn deliver(&mut self, handle: u32, queue: &str, number: u32, delivery: (u32, &[u8])) -> Result<(), Over> {
+    async fn deliver(&mut self, at: At, queue: &str, number: u32, delivery: (u32, &[u8])) -> Result<(), Over> {
         let fault = self.shared.fault(Stage::Transfer);
         let rejected =
             |condition: &str, text: &str| DeliveryState::Rejected(Rejected { error: Some(error(condition, text)) });
         // Those that let nothing in.
         match fault {
-            Some(Fault::Reject((condition, text))) => return self.settle(number, rejected(condition, text)).await,
-            Some(Fault::Release) => return self.settle(number, DeliveryState::Released(Released {})).await,
-            Some(Fault::Detach((condition, text))) => return self.detach(handle, Some(error(condition, text))).await,
-            Some(Fault::DetachSilent) => return self.detach(handle, None).await,
+            Some(Fault::Reject((condition, text))) => {
+                return self.settle(at.0, number, rejected(condition, text)).await;
+            }
+            Some(Fault::Release) => return self.settle(at.0, number, DeliveryState::Released(Released {})).await,
+            Some(Fault::Detach((condition, text))) => return self.detach(at, Some(error(condition, text))).await,
+            Some(Fault::DetachSilent) => return self.detach(at, None).await,
             Some(Fault::End((condition, text))) => {
-                self.links.clear();
-                return self.send(Performative::End(End { error: Some(error(condition, text)) })).await;
+                self.links.retain(|(of, _), _| *of != at.0);
+                self.sessions.remove(&at.0);
+                return self.send(at.0, Performative::End(End { error: Some(error(condition, text)) })).await;
             }
             Some(Fault::Close((condition, text))) => return self.close(condition, text).await,
             Some(Fault::Drop) => return Err(Over),
@@ -295,7 +318,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         };
         match fault {
-            Some(Fault::DetachAfter((condition, text))) => self.detach(handle, Some(error(condition, text))).await,
+            Some(Fault::DetachAfter((condition, text))) => self.detach(at, Some(error(condition, text))).await,
             Some(Fault::DropAfter) => Err(Over),
             Some(Fault::SilenceAfter) => Ok(()),
             _ => {
@@ -303,7 +326,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     Ok(()) => DeliveryState::Accepted(Accepted {}),
                     Err((condition, text)) => rejected(condition, &text),
                 };
-                self.settle(number, state).await
+                self.settle(at.0, number, state).await
             }
         }
     }
@@ -340,11 +363,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     async fn answer(&mut self, id: MessageId, status: u16, text: &str) -> Result<(), Over> {
-        let to = self.links.iter().find(|(_, link)| link.node == "$cbs" && !link.sends).map(|(handle, _)| *handle);
+        let to = self.links.iter().find(|(_, link)| link.node == "$cbs" && !link.sends).map(|(at, _)| *at);
+        let (channel, handle) = to.expect("somebody who waits for the answer");
+        let (_, outgoing) = self.sessions.get_mut(&channel).unwrap();
         let transfer = Transfer {
-            handle: Handle(to.expect("somebody who waits for the answer")),
-            delivery_id: Some(self.outgoing),
-            delivery_tag: Some(self.outgoing.to_be_bytes().to_vec().into()),
+            handle: Handle(handle),
+            delivery_id: Some(*outgoing),
+            delivery_tag: Some(outgoing.to_be_bytes().to_vec().into()),
             message_format: Some(0),
             settled: Some(true),
             more: false,
@@ -354,41 +379,48 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             aborted: false,
             batchable: false,
         };
-        self.outgoing += 1;
+        *outgoing += 1;
         self.shared.note("-> transfer");
         let bytes =
-            frames::write(self.channel, &Performative::Transfer(transfer), &delivery::token_answer(id, status, text));
+            frames::write(channel, &Performative::Transfer(transfer), &delivery::token_answer(id, status, text));
         self.write(&bytes).await
     }
 
-    async fn settle(&mut self, number: u32, state: DeliveryState) -> Result<(), Over> {
-        self.send(Performative::Disposition(Disposition {
-            role: Role::Receiver,
-            first: number,
-            last: None,
-            settled: true,
-            state: Some(state),
-            batchable: false,
-        }))
+    async fn settle(&mut self, channel: u16, number: u32, state: DeliveryState) -> Result<(), Over> {
+        self.send(
+            channel,
+            Performative::Disposition(Disposition {
+                role: Role::Receiver,
+                first: number,
+                last: None,
+                settled: true,
+                state: Some(state),
+                batchable: false,
+            }),
+        )
         .await
     }
 
     /// Lets a link send more, and the session, too.
-    async fn let_send(&mut self, handle: u32) -> Result<(), Over> {
-        let delivery_count = self.links.get(&handle).map(|link| link.count);
-        self.send(Performative::Flow(Flow {
-            next_incoming_id: Some(self.incoming),
-            incoming_window: WINDOW,
-            next_outgoing_id: self.outgoing + 1,
-            outgoing_window: WINDOW,
-            handle: Some(Handle(handle)),
-            delivery_count,
-            link_credit: Some(CREDIT),
-            available: None,
-            drain: false,
-            echo: false,
-            properties: None,
-        }))
+    async fn let_send(&mut self, at: At) -> Result<(), Over> {
+        let delivery_count = self.links.get(&at).map(|link| link.count);
+        let Some((incoming, outgoing)) = self.sessions.get(&at.0).copied() else { return Ok(()) };
+        self.send(
+            at.0,
+            Performative::Flow(Flow {
+                next_incoming_id: Some(incoming),
+                incoming_window: WINDOW,
+                next_outgoing_id: outgoing + 1,
+                outgoing_window: WINDOW,
+                handle: Some(Handle(at.1)),
+                delivery_count,
+                link_credit: Some(CREDIT),
+                available: None,
+                drain: false,
+                echo: false,
+                properties: None,
+            }),
+        )
         .await
     }
 
@@ -397,28 +429,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Order::Drop => Err(Over),
             Order::Close((condition, text)) => self.close(condition, text).await,
             Order::Detach((condition, text)) => {
-                let queues = self.links.iter().filter(|(_, link)| link.node != "$cbs").map(|(handle, _)| *handle);
-                for handle in queues.collect::<Vec<_>>() {
-                    self.detach(handle, Some(error(condition, text))).await?;
+                let queues = self.links.iter().filter(|(_, link)| link.node != "$cbs").map(|(at, _)| *at);
+                for at in queues.collect::<Vec<_>>() {
+                    self.detach(at, Some(error(condition, text))).await?;
                 }
                 Ok(())
             }
         }
     }
 
-    async fn detach(&mut self, handle: u32, error: Option<Error>) -> Result<(), Over> {
-        self.links.remove(&handle);
-        self.send(Performative::Detach(Detach { handle: Handle(handle), closed: true, error })).await
+    async fn detach(&mut self, at: At, error: Option<Error>) -> Result<(), Over> {
+        self.links.remove(&at);
+        self.send(at.0, Performative::Detach(Detach { handle: Handle(at.1), closed: true, error })).await
     }
 
     async fn close(&mut self, condition: &str, text: &str) -> Result<(), Over> {
-        let _ = self.send(Performative::Close(Close { error: Some(error(condition, text)) })).await;
+        let _ = self.send(0, Performative::Close(Close { error: Some(error(condition, text)) })).await;
         Err(Over)
     }
 
-    async fn send(&mut self, performative: Performative) -> Result<(), Over> {
+    async fn send(&mut self, channel: u16, performative: Performative) -> Result<(), Over> {
         self.shared.note(went(frames::name(&performative)));
-        self.write(&frames::write(self.channel, &performative, &[])).await
+        self.write(&frames::write(channel, &performative, &[])).await
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Result<(), Over> {
