@@ -250,7 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if !sends {
             return Ok(Some(error("amqp:not-implemented", "Only senders are known here.")));
         }
-        if !self.opened.get(&node.to_ascii_lowercase()).is_some_and(|end| *end > now) {
+        if self.opened.get(&node.to_ascii_lowercase()).is_none_or(|end| *end <= now) {
             let text =
                 format!("Unauthorized access. 'Send' claim(s) are required to perform this operation on '{node}'.");
             return Ok(Some(error("amqp:unauthorized-access", &text)));
