@@ -5,55 +5,52 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fe2o3_amqp_types::definitions::{Error, Handle, Role};
-use fe2o3_amqp_types::messaging::{
-    Accepted, DeliveryState, MessageId, Rejected, Released, Source, Target, TargetArchetype,
-};
+use fe2o3_amqp_types::messaging::{Source, TargetArchetype};
 use fe2o3_amqp_types::performatives::{
-    Attach, Begin, ChannelMax, Close, Detach, Disposition, End, Flow, MaxFrameSize, Open, Performative, Transfer,
+    Attach, Begin, ChannelMax, Close, Detach, End, MaxFrameSize, Open, Performative,
 };
 use fe2o3_amqp_types::primitives::{OrderedMap, Symbol, Value};
 use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::broadcast;
 
-use super::delivery::{self, error};
+use super::delivery::error;
 use super::fault::{Fault, Stage};
 use super::frames::{self, Frame, HEADER, HEADER_OF_SASL};
-use super::namespace::{Order, PutToken, Shared};
-use super::queues::Refusal;
-use super::signature;
+use super::namespace::{Order, Shared};
 
 /// Messages that a link may send before it is let send more.
-const CREDIT: u32 = 1000;
+pub(super) const CREDIT: u32 = 1000;
 /// Frames of a session likewise.
-const WINDOW: u32 = 5000;
+pub(super) const WINDOW: u32 = 5000;
 const FRAME_BYTES_MAX: u32 = 64 << 10;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// The connection is over.
-struct Over;
+pub(super) struct Over;
 
-struct Connection<S> {
+pub(super) struct Connection<S> {
     stream: S,
-    shared: Arc<Shared>,
-    channel: u16,
-    /// By the peer's handle, which is ours, too.
-    links: BTreeMap<u32, Link>,
+    pub shared: Arc<Shared>,
+    /// By the peer's channel, which is ours, too: frames of transfers that have come, and that went.
+    pub sessions: BTreeMap<u16, (u32, u32)>,
+    /// By channel and the peer's handle, which is ours, too.
+    pub links: BTreeMap<At, Link>,
     /// Queues that the peer may send to, until then.
-    opened: BTreeMap<String, Timestamp>,
-    /// Frames of transfers that have come.
-    incoming: u32,
-    outgoing: u32,
+    pub opened: BTreeMap<String, Timestamp>,
 }
 
-struct Link {
+/// Channel and handle.
+pub(super) type At = (u16, u32);
+
+pub(super) struct Link {
     /// The queue, or `$cbs`.
-    node: String,
+    pub node: String,
     /// Whether the peer sends.
-    sends: bool,
-    count: u32,
+    pub sends: bool,
+    pub count: u32,
     /// The delivery that is coming: number, format, bytes.
-    delivery: Option<(u32, u32, Vec<u8>)>,
+    pub delivery: Option<(u32, u32, Vec<u8>)>,
 }
 
 /// Serves a connection to its end.
@@ -61,13 +58,14 @@ pub(super) async fn serve<S>(stream: S, shared: Arc<Shared>, mut orders: broadca
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (links, opened) = Default::default();
-    let mut connection = Connection { stream, shared, channel: 0, links, opened, incoming: 0, outgoing: 0 };
+    let (sessions, links, opened) = Default::default();
+    let mut connection = Connection { stream, shared, sessions, links, opened };
     let mut buffer = Vec::new();
     if connection.greet(&mut buffer).await.is_err() {
         return;
     }
-    let mut heartbeat = tokio::time::interval(HEARTBEAT);
+    // Not at once: nothing may come before the first frame of the connection.
+    let mut heartbeat = tokio::time::interval_at(tokio::time::Instant::now() + HEARTBEAT, HEARTBEAT);
     loop {
         while let Some(frame) = frames::take(&mut buffer) {
             if connection.take(frame).await.is_err() {
@@ -124,25 +122,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     async fn take(&mut self, frame: Frame) -> Result<(), Over> {
         let Some(performative) = frame.performative else { return Ok(()) };
-        self.shared.note(came(frames::name(&performative)));
+        self.shared.note(frames::names(&performative).0);
+        let channel = frame.channel;
         match performative {
             Performative::Open(open) => self.open(&open).await,
-            Performative::Begin(begin) => self.begin(frame.channel, &begin).await,
-            Performative::Attach(attach) => self.attach(attach).await,
-            Performative::Transfer(transfer) => self.transfer(transfer, frame.payload).await,
+            Performative::Begin(begin) => self.begin(channel, &begin).await,
+            Performative::Attach(attach) => self.attach(channel, attach).await,
+            Performative::Transfer(transfer) => self.transfer(channel, transfer, frame.payload).await,
             // What the peer lets us send, and what it thinks of our answers.
             Performative::Flow(_) | Performative::Disposition(_) => Ok(()),
-            Performative::Detach(detach) => match self.links.remove(&detach.handle.0) {
+            Performative::Detach(detach) => match self.links.remove(&(channel, detach.handle.0)) {
                 Some(_) => {
                     let detach = Detach { handle: detach.handle, closed: detach.closed, error: None };
-                    self.send(Performative::Detach(detach)).await
+                    self.send(channel, Performative::Detach(detach)).await
                 }
                 // The answer to ours.
                 None => Ok(()),
             },
-            Performative::End(_) => self.send(Performative::End(End { error: None })).await,
+            Performative::End(_) => {
+                self.links.retain(|(of, _), _| *of != channel);
+                match self.sessions.remove(&channel) {
+                    Some(_) => self.send(channel, Performative::End(End { error: None })).await,
+                    // The answer to ours.
+                    None => Ok(()),
+                }
+            }
             Performative::Close(_) => {
-                let _ = self.send(Performative::Close(Close { error: None })).await;
+                let _ = self.send(0, Performative::Close(Close { error: None })).await;
                 Err(Over)
             }
         }
@@ -150,38 +156,43 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     async fn open(&mut self, open: &Open) -> Result<(), Over> {
         assert!(open.hostname.is_some(), "the service finds the namespace by it");
-        self.send(Performative::Open(Open {
-            container_id: "namespace".into(),
-            hostname: None,
-            max_frame_size: MaxFrameSize(FRAME_BYTES_MAX),
-            channel_max: ChannelMax(4999),
-            idle_time_out: Some(240_000),
-            outgoing_locales: None,
-            incoming_locales: None,
-            offered_capabilities: None,
-            desired_capabilities: None,
-            properties: None,
-        }))
+        self.send(
+            0,
+            Performative::Open(Open {
+                container_id: "namespace".into(),
+                hostname: None,
+                max_frame_size: MaxFrameSize(FRAME_BYTES_MAX),
+                channel_max: ChannelMax(4999),
+                idle_time_out: Some(240_000),
+                outgoing_locales: None,
+                incoming_locales: None,
+                offered_capabilities: None,
+                desired_capabilities: None,
+                properties: None,
+            }),
+        )
         .await
     }
 
     async fn begin(&mut self, channel: u16, begin: &Begin) -> Result<(), Over> {
-        self.channel = channel;
-        self.incoming = begin.next_outgoing_id;
-        self.send(Performative::Begin(Begin {
-            remote_channel: Some(channel),
-            next_outgoing_id: 1,
-            incoming_window: WINDOW,
-            outgoing_window: WINDOW,
-            handle_max: Handle(255),
-            offered_capabilities: None,
-            desired_capabilities: None,
-            properties: None,
-        }))
+        self.sessions.insert(channel, (begin.next_outgoing_id, 0));
+        self.send(
+            channel,
+            Performative::Begin(Begin {
+                remote_channel: Some(channel),
+                next_outgoing_id: 1,
+                incoming_window: WINDOW,
+                outgoing_window: WINDOW,
+                handle_max: Handle(255),
+                offered_capabilities: None,
+                desired_capabilities: None,
+                properties: None,
+            }),
+        )
         .await
     }
 
-    async fn attach(&mut self, attach: Attach) -> Result<(), Over> {
+    async fn attach(&mut self, channel: u16, attach: Attach) -> Result<(), Over> {
         let sends = attach.role == Role::Sender;
         let node = match (&attach.target, &attach.source) {
             (Some(target), _) if sends => {
@@ -191,7 +202,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             (_, Some(source)) => source.address.clone().unwrap_or_default(),
             _ => String::new(),
         };
-        let handle = attach.handle.0;
+        let at = (channel, attach.handle.0);
         let refusal = if node == "$cbs" { None } else { self.refusal(&node, sends).await? };
         let (bytes, batch) = self.shared.limits();
         let properties = batch.map(|batch| {
@@ -200,24 +211,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             properties
         });
         let target = if refusal.is_some() { None } else { attach.target };
-        self.send(Performative::Attach(Attach {
-            role: if sends { Role::Receiver } else { Role::Sender },
-            source: attach.source.or_else(|| Some(Box::<Source>::default())),
-            target: target.map(|target| match *target {
-                TargetArchetype::Target(target) => Box::new(TargetArchetype::Target(Target { ..target })),
+        self.send(
+            channel,
+            Performative::Attach(Attach {
+                role: if sends { Role::Receiver } else { Role::Sender },
+                source: attach.source.or_else(|| Some(Box::<Source>::default())),
+                target,
+                unsettled: None,
+                initial_delivery_count: (!sends).then_some(0),
+                max_message_size: Some(bytes),
+                properties,
+                ..attach
             }),
-            unsettled: None,
-            initial_delivery_count: (!sends).then_some(0),
-            max_message_size: Some(bytes),
-            properties,
-            ..attach
-        }))
+        )
         .await?;
         if let Some(error) = refusal {
-            return self.detach(handle, Some(error)).await;
+            return self.detach(at, Some(error)).await;
         }
-        self.links.insert(handle, Link { node, sends, count: 0, delivery: None });
-        if sends { self.let_send(handle).await } else { Ok(()) }
+        self.links.insert(at, Link { node, sends, count: 0, delivery: None });
+        if sends { self.let_send(at).await } else { Ok(()) }
     }
 
     /// Why the peer may not send to a queue.
@@ -232,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if !sends {
             return Ok(Some(error("amqp:not-implemented", "Only senders are known here.")));
         }
-        if !self.opened.get(&node.to_ascii_lowercase()).is_some_and(|end| *end > now) {
+        if self.opened.get(&node.to_ascii_lowercase()).is_none_or(|end| *end <= now) {
             let text =
                 format!("Unauthorized access. 'Send' claim(s) are required to perform this operation on '{node}'.");
             return Ok(Some(error("amqp:unauthorized-access", &text)));
@@ -241,215 +253,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(nothing.err().map(|refusal| error(refusal.condition, &refusal.description)))
     }
 
-    async fn transfer(&mut self, transfer: Transfer, payload: Vec<u8>) -> Result<(), Over> {
-        self.incoming = self.incoming.wrapping_add(1);
-        let handle = transfer.handle.0;
-        // It was on its way when the link was detached.
-        let Some(link) = self.links.get_mut(&handle) else { return Ok(()) };
-        assert!(link.sends, "a transfer to a link that only receives");
-        let first = (transfer.delivery_id.unwrap_or_default(), transfer.message_format.unwrap_or_default(), Vec::new());
-        let delivery = link.delivery.get_or_insert(first);
-        delivery.2.extend(payload);
-        if transfer.more {
-            return Ok(());
-        }
-        let (number, format, bytes) = link.delivery.take().unwrap();
-        link.count = link.count.wrapping_add(1);
-        let (node, is_due) = (link.node.clone(), link.count % (CREDIT / 2) == 0);
-        if node == "$cbs" {
-            self.settle(number, DeliveryState::Accepted(Accepted {})).await?;
-            return self.token(&bytes).await;
-        }
-        self.deliver(handle, &node, number, (format, &bytes)).await?;
-        if is_due { self.let_send(handle).await } else { Ok(()) }
-    }
-
-    async fn deliver(&mut self, handle: u32, queue: &str, number: u32, delivery: (u32, &[u8])) -> Result<(), Over> {
-        let fault = self.shared.fault(Stage::Transfer);
-        let rejected =
-            |condition: &str, text: &str| DeliveryState::Rejected(Rejected { error: Some(error(condition, text)) });
-        // Those that let nothing in.
-        match fault {
-            Some(Fault::Reject((condition, text))) => return self.settle(number, rejected(condition, text)).await,
-            Some(Fault::Release) => return self.settle(number, DeliveryState::Released(Released {})).await,
-            Some(Fault::Detach((condition, text))) => return self.detach(handle, Some(error(condition, text))).await,
-            Some(Fault::DetachSilent) => return self.detach(handle, None).await,
-            Some(Fault::End((condition, text))) => {
-                self.links.clear();
-                return self.send(Performative::End(End { error: Some(error(condition, text)) })).await;
-            }
-            Some(Fault::Close((condition, text))) => return self.close(condition, text).await,
-            Some(Fault::Drop) => return Err(Over),
-            Some(Fault::Silence) => return Ok(()),
-            _ => {}
-        }
-        let (format, bytes) = delivery;
-        let taken = match delivery::messages(format, bytes) {
-            _ if u64::try_from(bytes.len()).unwrap() > self.shared.limits().0 => {
-                Err(("amqp:link:message-size-exceeded", "The received message is too large.".to_owned()))
-            }
-            None => Err(("amqp:decode-error", "The message cannot be read.".to_owned())),
-            Some(messages) => {
-                let taken = self.shared.queues.take(queue, messages, Timestamp::now());
-                taken.map_err(|Refusal { condition, description, .. }| (condition, description))
-            }
-        };
-        match fault {
-            Some(Fault::DetachAfter((condition, text))) => self.detach(handle, Some(error(condition, text))).await,
-            Some(Fault::DropAfter) => Err(Over),
-            Some(Fault::SilenceAfter) => Ok(()),
-            _ => {
-                let state = match taken {
-                    Ok(()) => DeliveryState::Accepted(Accepted {}),
-                    Err((condition, text)) => rejected(condition, &text),
-                };
-                self.settle(number, state).await
-            }
-        }
-    }
-
-    /// A token at `$cbs`: it is answered over the link that the peer receives on.
-    async fn token(&mut self, payload: &[u8]) -> Result<(), Over> {
-        let (put, id) = delivery::put_token(payload).expect("a request that the service understands");
-        let (status, text) = match self.shared.fault(Stage::Token) {
-            Some(Fault::Token(status, text)) => (status, text.to_owned()),
-            Some(Fault::TokenSilence) => return Ok(()),
-            Some(_) => return Err(Over),
-            None => match self.check(&put) {
-                Ok(()) => (202, "Accepted".to_owned()),
-                Err(why) => (401, why),
-            },
-        };
-        self.shared.keep(put);
-        self.answer(id, status, &text).await
-    }
-
-    fn check(&mut self, put: &PutToken) -> Result<(), String> {
-        let now = Timestamp::now();
-        let end = match put.kind.as_str() {
-            "servicebus.windows.net:sastoken" => signature::check(&put.token, &put.audience, now)?,
-            "jwt" if put.token.starts_with("SharedAccess") => return Err("40108: that is no token of Entra".into()),
-            // By the test's clock, which is not ours.
-            "jwt" => put.expires_at.map_or(Timestamp::MAX, |_| Timestamp::MAX),
-            other => return Err(format!("40109: {other} is no kind of token")),
-        };
-        let path = put.audience.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
-        let (_, node) = path.ok_or("40110: the audience has no queue")?;
-        self.opened.insert(node.to_ascii_lowercase(), end);
-        Ok(())
-    }
-
-    async fn answer(&mut self, id: MessageId, status: u16, text: &str) -> Result<(), Over> {
-        let to = self.links.iter().find(|(_, link)| link.node == "$cbs" && !link.sends).map(|(handle, _)| *handle);
-        let transfer = Transfer {
-            handle: Handle(to.expect("somebody who waits for the answer")),
-            delivery_id: Some(self.outgoing),
-            delivery_tag: Some(self.outgoing.to_be_bytes().to_vec().into()),
-            message_format: Some(0),
-            settled: Some(true),
-            more: false,
-            rcv_settle_mode: None,
-            state: None,
-            resume: false,
-            aborted: false,
-            batchable: false,
-        };
-        self.outgoing += 1;
-        self.shared.note("-> transfer");
-        let bytes =
-            frames::write(self.channel, &Performative::Transfer(transfer), &delivery::token_answer(id, status, text));
-        self.write(&bytes).await
-    }
-
-    async fn settle(&mut self, number: u32, state: DeliveryState) -> Result<(), Over> {
-        self.send(Performative::Disposition(Disposition {
-            role: Role::Receiver,
-            first: number,
-            last: None,
-            settled: true,
-            state: Some(state),
-            batchable: false,
-        }))
-        .await
-    }
-
-    /// Lets a link send more, and the session, too.
-    async fn let_send(&mut self, handle: u32) -> Result<(), Over> {
-        let delivery_count = self.links.get(&handle).map(|link| link.count);
-        self.send(Performative::Flow(Flow {
-            next_incoming_id: Some(self.incoming),
-            incoming_window: WINDOW,
-            next_outgoing_id: self.outgoing + 1,
-            outgoing_window: WINDOW,
-            handle: Some(Handle(handle)),
-            delivery_count,
-            link_credit: Some(CREDIT),
-            available: None,
-            drain: false,
-            echo: false,
-            properties: None,
-        }))
-        .await
-    }
-
     async fn obey(&mut self, order: Order) -> Result<(), Over> {
         match order {
             Order::Drop => Err(Over),
             Order::Close((condition, text)) => self.close(condition, text).await,
             Order::Detach((condition, text)) => {
-                let queues = self.links.iter().filter(|(_, link)| link.node != "$cbs").map(|(handle, _)| *handle);
-                for handle in queues.collect::<Vec<_>>() {
-                    self.detach(handle, Some(error(condition, text))).await?;
+                let queues = self.links.iter().filter(|(_, link)| link.node != "$cbs").map(|(at, _)| *at);
+                for at in queues.collect::<Vec<_>>() {
+                    self.detach(at, Some(error(condition, text))).await?;
                 }
                 Ok(())
             }
         }
     }
 
-    async fn detach(&mut self, handle: u32, error: Option<Error>) -> Result<(), Over> {
-        self.links.remove(&handle);
-        self.send(Performative::Detach(Detach { handle: Handle(handle), closed: true, error })).await
+    pub async fn detach(&mut self, at: At, error: Option<Error>) -> Result<(), Over> {
+        self.links.remove(&at);
+        self.send(at.0, Performative::Detach(Detach { handle: Handle(at.1), closed: true, error })).await
     }
 
-    async fn close(&mut self, condition: &str, text: &str) -> Result<(), Over> {
-        let _ = self.send(Performative::Close(Close { error: Some(error(condition, text)) })).await;
+    pub async fn close(&mut self, condition: &str, text: &str) -> Result<(), Over> {
+        let _ = self.send(0, Performative::Close(Close { error: Some(error(condition, text)) })).await;
         Err(Over)
     }
 
-    async fn send(&mut self, performative: Performative) -> Result<(), Over> {
-        self.shared.note(went(frames::name(&performative)));
-        self.write(&frames::write(self.channel, &performative, &[])).await
+    pub async fn send(&mut self, channel: u16, performative: Performative) -> Result<(), Over> {
+        self.shared.note(frames::names(&performative).1);
+        self.write(&frames::write(channel, &performative, &[])).await
     }
 
-    async fn write(&mut self, bytes: &[u8]) -> Result<(), Over> {
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Over> {
         self.stream.write_all(bytes).await.map_err(|_| Over)?;
         self.stream.flush().await.map_err(|_| Over)
-    }
-}
-
-fn came(name: &'static str) -> &'static str {
-    match name {
-        "transfer" => "<- transfer",
-        "attach" => "<- attach",
-        "disposition" => "<- disposition",
-        "detach" => "<- detach",
-        "flow" => "<- flow",
-        "open" => "<- open",
-        "begin" => "<- begin",
-        "end" => "<- end",
-        _ => "<- close",
-    }
-}
-
-fn went(name: &'static str) -> &'static str {
-    match name {
-        "disposition" => "-> disposition",
-        "attach" => "-> attach",
-        "detach" => "-> detach",
-        "flow" => "-> flow",
-        "open" => "-> open",
-        "begin" => "-> begin",
-        "end" => "-> end",
-        _ => "-> close",
     }
 }

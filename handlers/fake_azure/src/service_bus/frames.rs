@@ -80,17 +80,17 @@ fn framed(kind: u8, channel: u16, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What a performative is called.
-pub(super) fn name(performative: &Performative) -> &'static str {
+/// What a performative is called when it has come, and when it was sent.
+pub(super) fn names(performative: &Performative) -> (&'static str, &'static str) {
     match performative {
-        Performative::Open(_) => "open",
-        Performative::Begin(_) => "begin",
-        Performative::Attach(_) => "attach",
-        Performative::Flow(_) => "flow",
-        Performative::Transfer(_) => "transfer",
-        Performative::Disposition(_) => "disposition",
-        Performative::Detach(_) => "detach",
-        Performative::End(_) => "end",
-        Performative::Close(_) => "close",
+        Performative::Open(_) => ("<- open", "-> open"),
+        Performative::Begin(_) => ("<- begin", "-> begin"),
+        Performative::Attach(_) => ("<- attach", "-> attach"),
+        Performative::Flow(_) => ("<- flow", "-> flow"),
+        Performative::Transfer(_) => ("<- transfer", "-> transfer"),
+        Performative::Disposition(_) => ("<- disposition", "-> disposition"),
+        Performative::Detach(_) => ("<- detach", "-> detach"),
+        Performative::End(_) => ("<- end", "-> end"),
+        Performative::Close(_) => ("<- close", "-> close"),
     }
 }

@@ -16,6 +16,7 @@ mod namespace;
 mod queues;
 mod rest;
 mod signature;
+mod transfers;
 
 pub use fault::Fault;
 pub use namespace::{Namespace, PutToken};

@@ -12,7 +12,7 @@ use fe2o3_amqp_cbs::token::CbsToken;
 use runner::ports::{PortError, Result};
 use serde_amqp::primitives::Timestamp;
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot, watch};
 
 use super::Tls;
 use super::link::Failure;
@@ -68,8 +68,41 @@ pub(super) struct Line {
 /// In the order in which they are to be ended.
 struct Desk {
     cbs: CbsClient,
-    session: SessionHandle<()>,
-    _connection: ConnectionHandle<()>,
+    session: Watch,
+    connection: ConnectionHandle<()>,
+}
+
+/// A session that is watched, for nobody tells those who wait for an answer on it that none will come any more. Each link
+/// has one of its own, so that what ends one of them leaves the others alone. It ends when this is dropped.
+pub(super) struct Watch {
+    ended: watch::Receiver<()>,
+    _hold: oneshot::Sender<()>,
+}
+
+impl Watch {
+    fn new(mut session: SessionHandle<()>) -> Self {
+        let (watching, ended) = watch::channel(());
+        let (hold, dropped) = oneshot::channel();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = session.on_end() => {}
+                _ = dropped => {}
+            }
+            drop(watching);
+        });
+        Self { ended, _hold: hold }
+    }
+
+    /// What comes of something that is waited for on this session; None: the session has ended.
+    pub async fn unless_ended<T>(&self, waited_for: impl Future<Output = T>) -> Option<T> {
+        let mut ended = self.ended.clone();
+        tokio::select! {
+            // What has come before the end counts.
+            biased;
+            result = waited_for => Some(result),
+            _ = ended.changed() => None,
+        }
+    }
 }
 
 impl Line {
@@ -98,10 +131,10 @@ impl Line {
         };
         let mut connection = opened.map_err(|error| trouble::of_open(&error, &place.name))?;
         let session = Session::begin(&mut connection).await;
-        let mut session = session.map_err(|error| failed("begin a session with", &error))?;
+        let mut session = session.map_err(|error| trouble::of_begin(&error))?;
         let cbs = CbsClient::attach(&mut session).await;
         let cbs = cbs.map_err(|error| failed("put tokens at", &error))?;
-        let desk = Desk { cbs, session, _connection: connection };
+        let desk = Desk { cbs, session: Watch::new(session), connection };
         Ok(Self { desk: Mutex::new(Some(desk)), links_made: AtomicU32::new(0) })
     }
 
@@ -121,18 +154,28 @@ impl Line {
         let token = CbsToken::new(value, kind, expires_at);
         let mut kept = self.desk.lock().await;
         let mut desk = kept.take().ok_or_else(Failure::interrupted)?;
-        let put = desk.cbs.put_token(format!("sb://{}/{queue}", place.host), token).await;
+        let put = desk.cbs.put_token(format!("sb://{}/{queue}", place.host), token);
+        let put = desk.session.unless_ended(put).await;
         *kept = Some(desk);
-        put.map_err(trouble::of_token)
+        match put {
+            Some(put) => put.map_err(trouble::of_token),
+            None => Err(Failure::of_line(trouble::ended())),
+        }
     }
 
-    /// Begins a link to a queue.
-    pub async fn attach(&self, queue: &str) -> Result<Sender, Failure> {
+    /// Begins a link to a queue, with a session of its own.
+    pub async fn attach(&self, queue: &str) -> Result<(Sender, Watch), Failure> {
         let name = format!("{queue}-{}", self.links_made.fetch_add(1, Ordering::Relaxed));
         let mut kept = self.desk.lock().await;
         let mut desk = kept.take().ok_or_else(Failure::interrupted)?;
-        let attached = Sender::builder().name(name.clone()).source(name).target(queue).attach(&mut desk.session).await;
+        let attached = async {
+            let session = Session::begin(&mut desk.connection).await;
+            let mut session = session.map_err(|error| Failure::of_line(trouble::of_begin(&error)))?;
+            let sender = Sender::builder().name(name.clone()).source(name).target(queue).attach(&mut session).await;
+            Ok((sender.map_err(trouble::of_attach)?, Watch::new(session)))
+        };
+        let attached = attached.await;
         *kept = Some(desk);
-        attached.map_err(trouble::of_attach)
+        attached
     }
 }

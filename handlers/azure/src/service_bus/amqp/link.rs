@@ -9,7 +9,7 @@ use fe2o3_amqp_types::primitives::{Symbol, Value};
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
-use super::line::Line;
+use super::line::{Line, Watch};
 use super::load::{Limits, Load};
 use super::trouble;
 use crate::credential::Token;
@@ -27,6 +27,7 @@ const BATCH_SIZE: &str = "com.microsoft:max-message-batch-size";
 pub(super) struct Link {
     /// Before the connection, so that it ends first.
     sender: Mutex<Sender>,
+    session: Watch,
     limits: Limits,
     token: std::sync::Mutex<Token>,
     line: Arc<Line>,
@@ -65,7 +66,7 @@ impl Failure {
 }
 
 impl Link {
-    pub fn new(line: Arc<Line>, sender: Sender, token: Token) -> Self {
+    pub fn new(line: Arc<Line>, (sender, session): (Sender, Watch), token: Token) -> Self {
         let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         let message_bytes = sender.max_message_size().map_or(MESSAGE_BYTES_MAX, bytes);
         let batch_bytes = sender.properties(|properties| {
@@ -79,7 +80,7 @@ impl Link {
             }
         });
         let limits = Limits { message_bytes, batch_bytes: batch_bytes.min(message_bytes) };
-        Self { sender: Mutex::new(sender), limits, token: std::sync::Mutex::new(token), line }
+        Self { sender: Mutex::new(sender), session, limits, token: std::sync::Mutex::new(token), line }
     }
 
     pub fn line(&self) -> &Arc<Line> {
@@ -102,16 +103,18 @@ impl Link {
 
     /// One transfer, and what the service makes of it. Others send meanwhile.
     pub async fn send(&self, load: &Load) -> Result<(), Failure> {
-        let on_its_way = {
+        let on_its_way = async {
             let mut sender = self.sender.lock().await;
             match load {
                 Load::Single(message) => sender.send_batchable_ref(message).await,
                 Load::Batch { message, .. } => sender.send_batchable_ref(message).await,
             }
         };
-        let outcome = match on_its_way {
-            Ok(outcome) => outcome.await,
-            Err(error) => Err(error),
+        let outcome = async { on_its_way.await?.await };
+        let Some(outcome) = self.session.unless_ended(outcome).await else {
+            // The link knows why.
+            let why = self.sender.lock().await.on_detach().await;
+            return Err(Failure::of_line(trouble::of_end(why)));
         };
         let outcome = outcome.map_err(|error| {
             let hurt = match error.recovery() {

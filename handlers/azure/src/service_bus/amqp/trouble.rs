@@ -6,6 +6,7 @@ use std::fmt::Display;
 
 use fe2o3_amqp::connection::{ConnectionStopReason, OpenError};
 use fe2o3_amqp::link::{DetachError, LinkStateError, SendError, SenderAttachError, SessionStopReason};
+use fe2o3_amqp::session::BeginError;
 use fe2o3_amqp_management::error::Error as TokenError;
 use fe2o3_amqp_types::definitions::{Error, ErrorCondition};
 use fe2o3_amqp_types::primitives::Symbol;
@@ -91,6 +92,28 @@ pub(super) fn of_open(error: &OpenError, host: &str) -> CallError {
     }
 }
 
+/// A session that could not be begun.
+pub(super) fn of_begin(error: &BeginError) -> CallError {
+    match error {
+        BeginError::RemoteEndedWithError(error)
+        | BeginError::ConnectionStopped(ConnectionStopReason::RemoteClosedWithError(error)) => no_fault(error),
+        other => failed(Kind::Unavailable, other),
+    }
+}
+
+/// A connection that is not there any more.
+pub(super) fn ended() -> CallError {
+    failed(Kind::Unavailable, &"the connection has ended")
+}
+
+/// A link whose session is not there any more.
+pub(super) fn of_end(error: DetachError) -> CallError {
+    match error {
+        DetachError::SessionStopped(reason) => of_session(&reason),
+        _ => ended(),
+    }
+}
+
 /// A token that was not taken.
 pub(super) fn of_token(error: TokenError) -> Failure {
     let TokenError::Status(status) = &error else {
@@ -112,16 +135,20 @@ pub(super) fn of_token(error: TokenError) -> Failure {
     }
 }
 
-/// The end of a connection is nobody's fault: what counts is what the next one says.
 fn of_session(reason: &SessionStopReason) -> CallError {
-    let mut error = match reason {
+    match reason {
         SessionStopReason::EndedWithError(error)
         | SessionStopReason::RemoteEndedWithError(error)
         | SessionStopReason::ConnectionStopped(
             ConnectionStopReason::ClosedWithError(error) | ConnectionStopReason::RemoteClosedWithError(error),
-        ) => of_condition(error),
-        other => return failed(Kind::Unavailable, &format!("the connection has ended: {other:?}")),
-    };
+        ) => no_fault(error),
+        _ => ended(),
+    }
+}
+
+/// The end of a connection is nobody's fault, whatever is said: what counts is what the next one says.
+fn no_fault(error: &Error) -> CallError {
+    let mut error = of_condition(error);
     error.kind = Kind::Unavailable;
     error
 }

@@ -152,7 +152,6 @@ async fn refusals_say_what_to_do() {
     send((0..4).map(|number| parcel("partitioned", &format!("m{number}"))).collect()).await.unwrap();
     assert_eq!(queues.received("partitioned").len(), 4);
 
-    bench.fake.spoil(1, Fault::Status(401));
     bench.fake.spoil(1, Fault::Status(403));
     let closed = send(vec![parcel("train", "m")]).await.unwrap_err().to_string();
     let words = "the managed identity trainyard may not send a message";
@@ -171,4 +170,5 @@ async fn another_key_is_not_let_in() {
     let PortError::Permanent { reason, .. } = &error else { panic!("{error:?}") };
     assert!(reason.contains("the shared access key RootManageSharedAccessKey (it needs the claim Send)"), "{reason}");
     assert!(reason.contains("the signature is not ours"), "{reason}");
+    assert!(reason.contains("the role Azure Service Bus Data Sender on the namespace"), "{reason}");
 }
