@@ -75,6 +75,9 @@ impl Entry {
     }
 }
 
+/// A path, and what is there before and after.
+pub type Difference = (String, Option<Entry>, Option<Entry>);
+
 impl Repository {
     /// Makes a commit of exactly these texts on top of a branch, and moves the branch to it. The same history gives the
     /// same commits.
@@ -146,7 +149,7 @@ impl Repository {
 
     /// Paths that differ, with what is there before and after.
     #[must_use]
-    pub fn difference(&self, from: &str, to: &str) -> Option<Vec<(String, Option<Entry>, Option<Entry>)>> {
+    pub fn difference(&self, from: &str, to: &str) -> Option<Vec<Difference>> {
         let (old, new) = (&self.commits.get(from)?.files, &self.commits.get(to)?.files);
         let mut paths: Vec<_> = old.keys().chain(new.keys()).filter(|path| old.get(*path) != new.get(*path)).collect();
         paths.sort();
