@@ -74,5 +74,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 /// Plain targets and levels: filters on the content of spans cost every invocation, though few of them ask for one.
 fn log_filter(level: Level) -> Targets {
     let setting = std::env::var("TRAINYARD_LOG").unwrap_or_default();
-    setting.parse().ok().filter(|_| !setting.is_empty()).unwrap_or_else(|| Targets::new().with_default(level))
+    // Storage says each refused request at `info`, and most of them are answers to a question: is it there?
+    let usual = || Targets::new().with_default(level).with_target("typespec_client_core", Level::WARN);
+    setting.parse().ok().filter(|_| !setting.is_empty()).unwrap_or_else(usual)
 }

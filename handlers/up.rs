@@ -21,6 +21,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::functions;
 use crate::handler::{LINK, LINK_TOKEN, Link};
+use crate::ports;
 use crate::settings::{self, Settings};
 
 /// The file in a home that says where its host listens.
@@ -34,7 +35,8 @@ const SWEEP_SCHEDULE: &str = "0 * * * * *";
 /// One that is killed leaves both to be taken over as they are.
 pub fn run(options: &UpOptions) -> Result<Exit, Failure> {
     log();
-    let settings = of_machine(&Settings::from_environment()?, options)?;
+    let given = Settings::from_environment()?;
+    let settings = of_machine(&given, options)?;
     // One thread: what the host does is to wait, and what waits on one thread needs no waking across threads. What
     // works or blocks has threads of its own.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -46,6 +48,8 @@ pub fn run(options: &UpOptions) -> Result<Exit, Failure> {
         let layout = home.layout().clone();
         let machine = Machine::open(home, settings).await;
         let machine = machine.map_err(|error| Failure::input(error.to_string()))?;
+        // The handler does this for itself. Here a wrong setting is told to whoever starts the host.
+        ports::wire(&given.under_this_host(), Some(machine.ports().clone()))?;
 
         let lived = live(&machine, &layout, options, &mut wish).await;
         tokio::select! {

@@ -93,7 +93,7 @@ impl Chooser<'_> {
         match own {
             Some(own) => serde_json::from_value(own.clone())
                 .map_err(|error| wrong(NAME, &format!("has settings for {name} that cannot be read: {error}"))),
-            None => self.settings.needed(name, NAME),
+            None => self.services.managed(name, NAME),
         }
     }
 

@@ -72,6 +72,13 @@ enum Kind {
 impl Wiring<'_> {
     fn ports(&self) -> Result<Ports, Failure> {
         let (store, bus) = (self.choice("TRAINYARD_STORE")?, self.choice("TRAINYARD_BUS")?);
+        if bus == Kind::ServiceBus && self.settings.variable("TRAINYARD_LINK").is_some() {
+            let failure = crate::settings::wrong(
+                "TRAINYARD_BUS",
+                "is service_bus, and messages there would reach nobody: `trainyard up` delivers from its own bus",
+            );
+            return Err(failure.advice("run the app under the Functions host, or leave the bus embedded"));
+        }
         let artifacts = match self.choice("TRAINYARD_ARTIFACTS")? {
             Kind::Blob => self.services.blob()?,
             _ => self.machine("TRAINYARD_ARTIFACTS")?.artifacts,

@@ -13,6 +13,9 @@ use cli::Failure;
 use pipeline::event::Step;
 use runner::ports::{Artifacts, Bus, Clock, Images, Infrastructure, JobPlatform, Secrets, Source, Store, SystemClock};
 
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
 use super::{Kind, nothing_embedded, refused};
 use crate::settings::{Settings, wrong};
 
@@ -116,14 +119,31 @@ impl<'a> Services<'a> {
         if let Some(azure_ml) = self.azure_ml.get() {
             return Ok(azure_ml.clone());
         }
-        let settings: AzureMlSettings = self.settings.needed("TRAINYARD_AZURE_ML", "a port on azure_ml")?;
+        let settings: AzureMlSettings = self.managed("TRAINYARD_AZURE_ML", "a port on azure_ml")?;
         let made = AzureMl::new(settings, self.of_manager()?, self.of_storage()?, artifacts.clone(), self.clock());
         let made = made.map_err(refused)?;
         Ok(self.azure_ml.get_or_init(|| Arc::new(made)).clone())
     }
 
     pub fn registry(&self) -> Result<RegistrySettings, Failure> {
-        self.settings.needed("TRAINYARD_CONTAINER_REGISTRY", "a port on container_registry")
+        let mut settings: RegistrySettings =
+            self.managed("TRAINYARD_CONTAINER_REGISTRY", "a port on container_registry")?;
+        let cloud = self.identity()?.cloud();
+        if cloud != Cloud::Public && settings.login_server.is_none() {
+            settings.login_server = Some(format!("{}{}", settings.registry, cloud.hosts().container_registry));
+        }
+        Ok(settings)
+    }
+
+    /// Settings of a service behind Azure Resource Manager, which is somewhere else in another cloud.
+    pub fn managed<T: DeserializeOwned>(&self, name: &str, by: &str) -> Result<T, Failure> {
+        let cloud = self.identity()?.cloud();
+        if cloud == Cloud::Public {
+            return self.settings.needed(name, by);
+        }
+        let mut value: Map<String, Value> = self.settings.needed(name, by)?;
+        value.entry("base").or_insert_with(|| cloud.hosts().resource_manager.into());
+        serde_json::from_value(value.into()).map_err(|error| wrong(name, &format!("cannot be read: {error}")))
     }
 
     pub fn images(&self, artifacts: &Arc<dyn Artifacts>) -> Result<Arc<dyn Images>, Failure> {
@@ -134,7 +154,7 @@ impl<'a> Services<'a> {
 
     pub fn resource_manager(&self) -> Result<Arc<dyn Infrastructure>, Failure> {
         let settings: ResourceManagerSettings =
-            self.settings.needed("TRAINYARD_RESOURCE_MANAGER", "TRAINYARD_INFRASTRUCTURE")?;
+            self.managed("TRAINYARD_RESOURCE_MANAGER", "TRAINYARD_INFRASTRUCTURE")?;
         let manager = ResourceManager::new(settings, self.of_manager()?, self.clock()).map_err(refused)?;
         Ok(Arc::new(manager))
     }

@@ -5,7 +5,8 @@ use runner::memory::Machine;
 use super::{embedded, wire};
 use crate::settings::Settings;
 
-const REGISTRY: &str = r#"{"subscription": "s", "resource_group": "g", "registry": "contoso"}"#;
+const REGISTRY: &str =
+    r#"{"subscription": "s", "resource_group": "g", "registry": "contoso", "projects": ["diabetes"]}"#;
 const AZURE_ML: &str = r#"{"subscription": "s", "resource_group": "g", "workspace": "w", "compute": {"name": "cpu"}}"#;
 const GROUPS: &str = r#"{"subscription": "s", "resource_group": "g", "location": "westeurope",
     "image": {"registry_server": "contoso.azurecr.io"}}"#;
@@ -87,6 +88,29 @@ fn what_is_missing_or_contradicts_itself_is_named() {
         let refusal = refusal(&given);
         assert!(refusal.contains(wanted), "{given:?}: {refusal}");
     }
+    let failure = refusal(&[
+        ("TRAINYARD_BUS", "service_bus"),
+        ("SERVICEBUS__fullyQualifiedNamespace", "contoso.servicebus.windows.net"),
+        ("TRAINYARD_LINK", "/home/ann/.trainyard/link.sock"),
+    ]);
+    assert!(failure.contains("would reach nobody"), "{failure}");
     let failure = wire(&of(&[]), None).unwrap_err().to_string();
     assert!(failure.contains("is `embedded`, and this is no machine with `trainyard up`"), "{failure}");
+}
+
+#[test]
+fn another_cloud_has_other_addresses() {
+    let settings = of(&[
+        ("TRAINYARD_JOBS", "azure_ml"),
+        ("TRAINYARD_AZURE_ML", AZURE_ML),
+        ("TRAINYARD_IMAGES", "container_registry"),
+        ("TRAINYARD_CONTAINER_REGISTRY", REGISTRY),
+        ("AZURE_CLOUD", "AzureChinaCloud"),
+    ]);
+    let services = super::services::Services::new(&settings);
+    let registry = services.registry().unwrap();
+    assert_eq!(registry.base, "https://management.chinacloudapi.cn");
+    assert_eq!(registry.login_server.as_deref(), Some("contoso.azurecr.cn"));
+    let own = of(&[("TRAINYARD_CONTAINER_REGISTRY", REGISTRY)]);
+    assert_eq!(super::services::Services::new(&own).registry().unwrap().login_server, None, "the usual one");
 }

@@ -83,6 +83,13 @@ impl Settings {
         self.given.get(name).map(|value| value.trim())
     }
 
+    /// The same for a handler that the embedded host starts.
+    pub fn under_this_host(&self) -> Self {
+        let mut settings = self.clone();
+        settings.given.entry("TRAINYARD_LINK".into()).or_insert_with(|| "link.sock".into());
+        settings
+    }
+
     /// One of some words.
     ///
     /// # Errors

@@ -127,7 +127,8 @@ pub const SERVICES: [Setting; 13] = [
     setting(
         "TRAINYARD_CONTAINER_REGISTRY",
         "",
-        "{\"subscription\": ID, \"resource_group\": NAME, \"registry\": NAME}: builds, keeps and checks.",
+        "{\"subscription\": ID, \"resource_group\": NAME, \"registry\": NAME, \"projects\": [PROJECT]}: builds, \
+         keeps and checks. Each project has a repository of its own, `trainyard/PROJECT`.",
     ),
     setting(
         "TRAINYARD_ENVIRONMENT_REGISTRIES",
@@ -170,7 +171,12 @@ pub const SERVICES: [Setting; 13] = [
 
 /// Credentials; in Azure the app's managed identity needs none of them.
 pub const CREDENTIALS: [Setting; 14] = [
-    setting("AZURE_CLOUD", "AzureCloud", "Which Azure: AzureCloud, AzureUSGovernment, AzureChinaCloud."),
+    setting(
+        "AZURE_CLOUD",
+        "AzureCloud",
+        "Which Azure: AzureCloud, AzureUSGovernment, AzureChinaCloud. Tokens, Azure Resource Manager and registries are \
+         looked for there.",
+    ),
     setting("AZURE_AUTHORITY_HOST", "", "Another address for the tokens of Entra ID."),
     setting("AZURE_TENANT_ID", "", "The directory of the identity below."),
     setting("AZURE_CLIENT_ID", "", "A user-assigned identity, or an application."),
