@@ -43,6 +43,9 @@ pub struct Tag {
     pub commit: String,
 }
 
+/// A path, and what is there before and after.
+pub type Difference = (String, Option<Entry>, Option<Entry>);
+
 /// A repository.
 #[derive(Debug, Default)]
 pub struct Repository {
@@ -146,7 +149,7 @@ impl Repository {
 
     /// Paths that differ, with what is there before and after.
     #[must_use]
-    pub fn difference(&self, from: &str, to: &str) -> Option<Vec<(String, Option<Entry>, Option<Entry>)>> {
+    pub fn difference(&self, from: &str, to: &str) -> Option<Vec<Difference>> {
         let (old, new) = (&self.commits.get(from)?.files, &self.commits.get(to)?.files);
         let mut paths: Vec<_> = old.keys().chain(new.keys()).filter(|path| old.get(*path) != new.get(*path)).collect();
         paths.sort();
