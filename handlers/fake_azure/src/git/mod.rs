@@ -43,6 +43,9 @@ pub struct Tag {
     pub commit: String,
 }
 
+/// A path, and what is there before and after.
+pub type Difference = (String, Option<Entry>, Option<Entry>);
+
 /// A repository.
 #[derive(Debug, Default)]
 pub struct Repository {

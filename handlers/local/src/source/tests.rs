@@ -162,6 +162,18 @@ async fn a_snapshot_is_what_was_committed_with_its_modes_and_links() {
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o777, 0o755);
 }
 
+/// The code hosts' tests want the same of the same files.
+#[tokio::test]
+async fn a_snapshot_has_the_digest_that_every_source_gives_it() {
+    let bench = Bench::new();
+    for (path, text) in [("a.txt", "1"), ("b/c.txt", "2"), ("b/d.txt", "3")] {
+        bench.write(path, text);
+    }
+    let commit = bench.init().await;
+    let digest = bench.source.snapshot(&bench.project, &commit).await.unwrap();
+    assert_eq!(digest.as_str(), "sha256:80656947800723b54afc5dc9c2492bc62f909250e10e4db48c46438967c9d21a");
+}
+
 #[tokio::test]
 async fn a_link_out_of_the_repository_and_a_submodule_are_refused() {
     let bench = Bench::new();
