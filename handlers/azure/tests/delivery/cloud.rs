@@ -24,6 +24,8 @@ use crate::containers::Containers;
 
 /// The account with our documents and large objects.
 pub const STORE: &str = "contoso.blob.core.windows.net";
+/// Where images are, in both registries.
+pub const REPOSITORY: &str = "trainyard/diabetes";
 const SUBSCRIPTION: &str = "11111111-2222-3333-4444-555555555555";
 const GROUP: &str = "mlops-rg";
 /// Python is started for each job.
@@ -88,12 +90,7 @@ fn ports(fake: &Fake, namespace: &Namespace, clock: &TestClock, storage: Arc<Blo
     let images = RegistryImages::new(here.clone(), us.clone(), us.clone(), storage.clone(), ticks.clone()).unwrap();
     let checks = RegistryJobs::new(here.clone(), us.clone(), storage.clone(), ticks.clone()).unwrap();
     let promotion = Promotion::new(here, there, us.clone(), us.clone(), ticks.clone()).unwrap();
-    let qa = ContainerInstances::new(
-        container_instances(fake),
-        us.clone(),
-        ticks.clone(),
-        ServingParts::default(),
-    );
+    let qa = ContainerInstances::new(container_instances(fake), us.clone(), ticks.clone(), ServingParts::default());
     let parts = ServingParts { promote: Some(Arc::new(promotion)), secrets: None };
     let prod = Kubernetes::new(kubernetes(fake), us.clone(), us.clone(), ticks.clone(), parts);
     let deployments: [(&str, Arc<dyn Deployments>); 2] =

@@ -157,7 +157,8 @@ impl Container {
 
     /// Python with these words, as a container's entry point has them. No environment is installed.
     fn command(&self, words: &[String]) -> Command {
-        let is_of_environment = |at: usize| words[at] == "--environment" || (at > 0 && words[at - 1] == "--environment");
+        let is_of_environment =
+            |at: usize| words[at] == "--environment" || (at > 0 && words[at - 1] == "--environment");
         let here = |word: &str| {
             let is_ours = ["/app", "/bin", "/tmp", "/trainyard"].iter().any(|folder| word.starts_with(folder));
             if is_ours { self.path(&word[1..]).display().to_string() } else { word.to_owned() }

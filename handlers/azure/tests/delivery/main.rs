@@ -8,3 +8,4 @@ mod containers;
 mod day;
 mod deliveries;
 mod repository;
+mod round_trips;
