@@ -120,4 +120,6 @@ fn nothing_was_made_twice(day: &Day, released: &[&Run]) {
     let runs = &world.container_registry.registry("mlopsacr").runs;
     // Three checks; of two images the build, the test and the profile.
     assert_eq!(runs.len(), 9);
+    let imports = world.seen.iter().filter(|seen| seen.method == "POST" && seen.path.contains("/importImage")).count();
+    assert_eq!(imports, 2);
 }
