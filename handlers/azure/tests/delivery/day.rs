@@ -7,7 +7,7 @@ use events::Limits;
 use events::fact::Host;
 use events::github::read;
 use events::watched::WatchedRepository;
-use fake_azure::service_bus;
+use fake_azure::{Fault, service_bus};
 use jiff::{SignedDuration, Timestamp};
 use pipeline::environment::Environment;
 use pipeline::event::{Event, Message, Step, Verdict};
@@ -26,6 +26,9 @@ use crate::repository::{Fit, files};
 const TOO_LONG: usize = 1000;
 /// As the queues are set.
 const MOST_DELIVERIES: u32 = 10;
+/// What happens to requests when the weather is bad.
+const WEATHER: [Fault; 6] =
+    [Fault::LostReply, Fault::Status(503), Fault::Cut, Fault::Status(500), Fault::Wait(429, "1"), Fault::Garbage];
 /// The repository's number at GitHub.
 const NUMBER: u64 = 791_204_417;
 
@@ -54,6 +57,8 @@ pub struct Day {
     pub trips: Vec<Trip>,
     /// A new process takes each message, and another one takes it again.
     pub is_rough: bool,
+    /// How often something went wrong with a request; None: nothing ever does.
+    pub storms: Option<usize>,
     waiting: Vec<Waiting>,
     /// Messages of each queue that were looked at.
     taken: BTreeMap<&'static str, usize>,
@@ -68,7 +73,7 @@ impl Day {
         let runner = Runner::new(cloud.ports.clone());
         let next_sweep = cloud.clock.now() + SignedDuration::from_mins(1);
         let (trips, waiting, taken) = Default::default();
-        Self { cloud, runner, trips, is_rough: false, waiting, taken, next_sweep }
+        Self { cloud, runner, trips, is_rough: false, storms: None, waiting, taken, next_sweep }
     }
 
     /// Somebody pushes a commit, and GitHub says so.
@@ -100,6 +105,20 @@ impl Day {
         after
     }
 
+    /// One of the next requests goes wrong, if any may.
+    fn storm(&mut self) {
+        if let Some(storms) = &mut self.storms {
+            *storms += 1;
+            // Neither is a multiple of the other, so that all kinds meet all calls.
+            self.cloud.fake.spoil(1 + *storms % 7, WEATHER[*storms % WEATHER.len()]);
+        }
+    }
+
+    /// Whoever only looks has good weather.
+    fn calm(&self) {
+        self.cloud.fake.spoil(usize::MAX / 2, Fault::Garbage);
+    }
+
     /// Lives until the nth run is over.
     pub async fn deliver(&mut self, nth: usize) -> Run {
         for _ in 0..TOO_LONG {
@@ -129,7 +148,10 @@ impl Day {
             if self.is_rough {
                 self.runner = Runner::new(self.cloud.ports.clone());
             }
-            if let Err(error) = self.hand_on(&waiting).await {
+            self.storm();
+            let handed_on = self.hand_on(&waiting).await;
+            self.calm();
+            if let Err(error) = handed_on {
                 assert!(waiting.deliveries < MOST_DELIVERIES, "{error}: {waiting:?}");
                 self.waiting.push(waiting);
                 break;
@@ -142,7 +164,7 @@ impl Day {
         let body = &waiting.message.body;
         if waiting.queue == START {
             let order: Order = serde_json::from_slice(body).unwrap();
-            return self.runner.fulfil(&order).await.map(|_| ());
+            return self.runner.fulfil_or_put_off(&order).await.map(|_| ());
         }
         let message: Message = serde_json::from_slice(body).unwrap();
         assert_eq!(message.step.step.name(), waiting.queue);
@@ -208,7 +230,10 @@ impl Day {
         self.cloud.clock.advance_to(self.next_sweep);
         self.next_sweep += SignedDuration::from_mins(1);
         self.cloud.containers.look(&self.cloud.fake.world());
-        self.runner.sweep().await.unwrap();
+        self.storm();
+        let swept = self.runner.sweep().await;
+        self.calm();
+        assert!(swept.is_ok() || self.storms.is_some(), "{swept:?}");
     }
 
     /// All runs, the first one first.
