@@ -26,9 +26,9 @@ use crate::repository::{Fit, files};
 const TOO_LONG: usize = 1000;
 /// As the queues are set.
 const MOST_DELIVERIES: u32 = 10;
-/// What happens to requests when the weather is bad.
-const WEATHER: [Fault; 6] =
-    [Fault::LostReply, Fault::Status(503), Fault::Cut, Fault::Status(500), Fault::Wait(429, "1"), Fault::Garbage];
+/// What happens to requests when the weather is bad. Nobody asks us to wait: by a clock that stands still we would wait
+/// for ever.
+const WEATHER: [Fault; 5] = [Fault::LostReply, Fault::Status(500), Fault::Cut, Fault::Status(502), Fault::Garbage];
 /// The repository's number at GitHub.
 const NUMBER: u64 = 791_204_417;
 
@@ -109,7 +109,7 @@ impl Day {
     fn storm(&mut self) {
         if let Some(storms) = &mut self.storms {
             *storms += 1;
-            // Neither is a multiple of the other, so that all kinds meet all calls.
+            // Seven and five have no factor in common, so that all kinds meet all calls.
             self.cloud.fake.spoil(1 + *storms % 7, WEATHER[*storms % WEATHER.len()]);
         }
     }
@@ -148,7 +148,10 @@ impl Day {
             if self.is_rough {
                 self.runner = Runner::new(self.cloud.ports.clone());
             }
-            self.storm();
+            // What a model answers is judged, whatever it is.
+            if waiting.queue != Step::SmokeTest.name() {
+                self.storm();
+            }
             let handed_on = self.hand_on(&waiting).await;
             self.calm();
             if let Err(error) = handed_on {
@@ -213,7 +216,7 @@ impl Day {
         let event = Event::ApprovalAnswered { verdict: Verdict::Approve, by: "bob".into(), reason: None };
         let id = format!("{}/{step}/{}/approved-by-bob", run.id, record.attempt);
         let message = Message { id, run: run.id.clone(), step: step.clone(), attempt: record.attempt, event };
-        self.runner.tell(&message).await.unwrap();
+        self.patiently(async || self.runner.tell(&message).await).await;
         true
     }
 
@@ -239,7 +242,7 @@ impl Day {
     /// All runs, the first one first.
     pub async fn runs(&self) -> Vec<Run> {
         let mut runs: Vec<Run> = Vec::new();
-        for key in self.cloud.ports.store.list(keys::RUNS, None, 100).await.unwrap() {
+        for key in self.patiently(async || self.cloud.ports.store.list(keys::RUNS, None, 100).await).await {
             runs.extend(self.document(&key).await);
         }
         runs.sort_by_key(|run| run.number);
@@ -250,8 +253,19 @@ impl Day {
         self.document(&keys::environment(&project(), &name.parse().unwrap())).await.unwrap()
     }
 
+    /// Does it again as long as a service asks to wait.
+    pub async fn patiently<T: std::fmt::Debug>(&self, work: impl AsyncFn() -> Result<T, PortError>) -> T {
+        for _ in 0..if self.storms.is_some() { 100 } else { 0 } {
+            match work().await {
+                Err(PortError::Transient { .. }) => self.cloud.clock.advance_secs(1),
+                other => return other.unwrap(),
+            }
+        }
+        work().await.unwrap()
+    }
+
     async fn document<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        let document = self.cloud.ports.store.get(key).await.unwrap()?;
+        let document = self.patiently(async || self.cloud.ports.store.get(key).await).await?;
         Some(serde_json::from_slice(&document.body).unwrap())
     }
 }

@@ -104,9 +104,12 @@ async fn serves(day: &Day, environment: &str, run: &Run, answer: f64) {
     let release = known.current.unwrap();
     assert_eq!((&release.run, Some(&release.image)), (&run.id, run.facts.image.as_ref()), "{environment}");
     day.cloud.containers.look(&day.cloud.fake.world());
-    let payload = br#"{"data": [1.0]}"#.to_vec();
     let deployments = &day.cloud.ports.deployments;
-    let told = deployments.call(&project(), &known.name, &release.deployment, payload).await.unwrap();
+    let call = async || {
+        let payload = br#"{"data": [1.0]}"#.to_vec();
+        deployments.call(&project(), &known.name, &release.deployment, payload).await
+    };
+    let told = day.patiently(call).await;
     let Answer::Answered { status: 200, body } = told else { panic!("{told:?}") };
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     let number = body["result"][0].as_f64().unwrap();
