@@ -13,8 +13,11 @@ pub async fn handle(app: App, invocation: Invocation) -> Outcome {
         Err(error) => return Outcome::retry(format!("the host's envelope cannot be read: {error}")),
     };
     match message.parse::<Order>() {
-        Ok(order) => match app.runner.fulfil(&order).await {
-            Ok(came_to) => Outcome::success().log(format!("{}: {}", order.start.wish.describe(), came_to.describe())),
+        Ok(order) => match app.runner.fulfil_or_put_off(&order).await {
+            Ok(came_to) => {
+                let came_to = came_to.map_or_else(|| "is put off".to_owned(), |came_to| came_to.describe());
+                Outcome::success().log(format!("{}: {came_to}", order.start.wish.describe()))
+            }
             Err(error) => Outcome::retry(error),
         },
         Err(error) => {

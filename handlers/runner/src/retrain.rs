@@ -128,7 +128,7 @@ impl Runner {
             cause: Some(format!("schedule/{tick}")),
             only_if_wanted: true,
         };
-        let body = serde_json::to_vec(&Order { event: None, start }).expect("an order is plain data");
+        let body = serde_json::to_vec(&Order { event: None, start, put_off: 0 }).expect("an order is plain data");
         let id = format!("start/{project}/schedule-{}", tick.as_second());
         let parcel = Parcel { queue: START.to_owned(), id, session: None, deliver_at: None, body };
         known.retraining.ticked_until = Some(tick);

@@ -1,12 +1,13 @@
 //! Bringing an image into the registry of an environment, by its digest: what was tested is what is deployed.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use pipeline::effect::DeploymentSpec;
 use pipeline::names::{Digest, EnvironmentName, Project, RunId};
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, Url};
 use runner::ports::{Clock, PortError, Result};
 use serde_json::json;
 
@@ -28,6 +29,17 @@ pub struct Promotion {
     source: RegistrySettings,
     target: Registry,
     data: Data,
+    /// Imports that are on their way, by repository and tag. A large image takes minutes, and is asked for every few
+    /// seconds; another process may begin another import, which harms nothing.
+    begun: Mutex<BTreeMap<String, Url>>,
+}
+
+/// What came of beginning an import.
+enum Begun {
+    /// It goes on there.
+    Operation(Url),
+    /// There is nothing to follow: the image is there, or comes by somebody else.
+    Nothing { is_there: bool },
 }
 
 impl Promotion {
@@ -46,7 +58,8 @@ impl Promotion {
     ) -> Result<Self> {
         source.check()?;
         let data = Data::new(&target, data, Arc::clone(&clock))?;
-        Ok(Self { source, target: Registry::new(target, management, clock)?, data })
+        let target = Registry::new(target, management, clock)?;
+        Ok(Self { source, target, data, begun: Mutex::default() })
     }
 
     /// The image as those name it that pull it from the environment's registry: `<server>/<repository>@sha256:...`.
@@ -65,6 +78,7 @@ impl Promotion {
     pub async fn promote(&self, project: &Project, image: &Digest, tag: &str) -> Result<bool> {
         let is_there = self.promoted(project, image, tag).await.map_err(CallError::into_port)?;
         if is_there || self.is_at_home() {
+            self.begun().remove(&format!("{}:{tag}", self.target.settings.repository(project)));
             return Ok(is_there);
         }
         self.import(project, image, tag).await
@@ -132,7 +146,45 @@ impl Promotion {
         }
     }
 
+    /// Follows the import that is on its way, or begins one. Answers whether the image is there.
     async fn import(&self, project: &Project, image: &Digest, tag: &str) -> Result<bool> {
+        let place = format!("{}:{tag}", self.target.settings.repository(project));
+        let known = self.begun().get(&place).cloned();
+        let operation = match known {
+            Some(operation) => operation,
+            None => match self.begin(project, image, tag).await? {
+                Begun::Nothing { is_there } => return Ok(is_there),
+                Begun::Operation(operation) => {
+                    self.begun().insert(place.clone(), operation.clone());
+                    operation
+                }
+            },
+        };
+        match self.target.client.look(&operation, &self.target.base, &IMPORT).await {
+            Ok(Progress::Running) => Ok(false),
+            Ok(Progress::Done(_)) => {
+                self.begun().remove(&place);
+                Ok(true)
+            }
+            Ok(Progress::Failed { code, message }) => {
+                self.begun().remove(&place);
+                // Perhaps because somebody else's import was there first.
+                if self.promoted(project, image, tag).await.map_err(CallError::into_port)? {
+                    return Ok(true);
+                }
+                let reason = format!("could not {}: {code}, {message}", IMPORT.action);
+                Err(PortError::permanent(SERVICE, reason))
+            }
+            // The service remembers it no more: who asks again begins anew.
+            Err(error) if error.status == 404 => {
+                self.begun().remove(&place);
+                Ok(false)
+            }
+            Err(error) => Err(error.into_port()),
+        }
+    }
+
+    async fn begin(&self, project: &Project, image: &Digest, tag: &str) -> Result<Begun> {
         let repository = self.target.settings.repository(project);
         let body = json!({
             "source": {
@@ -148,22 +200,20 @@ impl Promotion {
             Ok(answer) => answer,
             // Somebody else has brought something there meanwhile; perhaps it is this.
             Err(error) if error.status == 409 => {
-                return self.promoted(project, image, tag).await.map_err(CallError::into_port);
+                let is_there = self.promoted(project, image, tag).await.map_err(CallError::into_port)?;
+                return Ok(Begun::Nothing { is_there });
             }
             Err(error) => return Err(error.into_port()),
         };
-        let Some(operation) = answer.operation().filter(|_| answer.status == StatusCode::ACCEPTED) else {
-            return Ok(answer.status != StatusCode::ACCEPTED);
-        };
-        let progress = self.target.client.look(&operation, &self.target.base, &IMPORT).await;
-        match progress.map_err(CallError::into_port)? {
-            Progress::Running => Ok(false),
-            Progress::Done(_) => Ok(true),
-            Progress::Failed { code, message } => {
-                let reason = format!("could not {}: {code}, {message}", IMPORT.action);
-                Err(PortError::permanent(SERVICE, reason))
-            }
-        }
+        let is_accepted = answer.status == StatusCode::ACCEPTED;
+        Ok(match answer.operation().filter(|_| is_accepted) {
+            Some(operation) => Begun::Operation(operation),
+            None => Begun::Nothing { is_there: !is_accepted },
+        })
+    }
+
+    fn begun(&self) -> MutexGuard<'_, BTreeMap<String, Url>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

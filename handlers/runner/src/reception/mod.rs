@@ -183,7 +183,7 @@ impl Runner {
                 Route::Start { project, wish, cause, by, gathers } => {
                     let by = by.unwrap_or_else(|| notice.envelope.sender.to_string());
                     let start = Start { project, wish, by, cause, only_if_wanted: true };
-                    let order = Order { event: Some(event.clone()), start };
+                    let order = Order { event: Some(event.clone()), start, put_off: 0 };
                     let (parcel, asked) = ask(order, &notice.envelope, gathers, now);
                     parcels.push(parcel);
                     asked

@@ -1,15 +1,23 @@
 //! Orders: wishes for runs that events caused, fulfilled apart from them, for it may take its time.
 
-use pipeline::names::RunId;
+use jiff::SignedDuration;
+use pipeline::names::{Digest, RunId};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
+use super::START;
 use super::record::{CameTo, Did, EventRecord};
 use crate::intake::{Start, StartError, Started};
 use crate::keys;
-use crate::ports::{Expect, PortError, Result};
+use crate::ports::{Expect, Parcel, PortError, Result};
 use crate::records::parse;
 use crate::runner::Runner;
+
+/// The first pause of an order that was put off; each one after it is twice as long.
+const FIRST_PAUSE_SECS: i64 = 15;
+const LONGEST_PAUSE_SECS: i64 = 600;
+/// About a day. What cannot be fulfilled by then is kept for a person.
+const PUT_OFF_MAX: u32 = 150;
 
 /// A wish for a run, as the queue `start` carries it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +28,14 @@ pub struct Order {
     /// The wish.
     #[serde(flatten)]
     pub start: Start,
+    /// How often it was put off.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub put_off: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Runner {
@@ -45,6 +61,30 @@ impl Runner {
             warn!("Event {event} was not told what it came to: {error}");
         }
         Ok(came_to)
+    }
+
+    /// The same, but an order that cannot be fulfilled now goes back to its queue for later, and there is no answer yet.
+    /// The bus by itself would deliver it ten times within seconds and then give up: a code host that is away for a
+    /// minute, or asks us to wait, would cost the run.
+    ///
+    /// # Errors
+    ///
+    /// `Transient`: it could not be put off, or was for a day.
+    pub async fn fulfil_or_put_off(&self, order: &Order) -> Result<Option<CameTo>> {
+        let error = match self.fulfil(order).await {
+            Ok(came_to) => return Ok(Some(came_to)),
+            Err(error) if order.put_off >= PUT_OFF_MAX => return Err(error),
+            Err(error) => error,
+        };
+        let secs = (FIRST_PAUSE_SECS << order.put_off.min(8)).min(LONGEST_PAUSE_SECS);
+        let next = Order { put_off: order.put_off + 1, ..order.clone() };
+        let body = serde_json::to_vec(&next).expect("an order is plain data");
+        // Delivered twice, it is put off once.
+        let id = format!("start/{}/again-{}", next.start.project, Digest::of(&body).short());
+        let deliver_at = Some(self.ports.clock.now() + SignedDuration::from_secs(secs));
+        self.ports.bus.send(vec![Parcel { queue: START.to_owned(), id, session: None, deliver_at, body }]).await?;
+        warn!(project = %order.start.project, "{}: put off for {secs} s: {error}", order.start.wish.describe());
+        Ok(None)
     }
 
     async fn tell_event(&self, event: &RunId, start: &Start, came: &CameTo) -> Result<()> {

@@ -267,11 +267,26 @@ async fn a_build_whose_end_is_told_before_it_can_be_read_is_asked_for_again() {
     world.machine.source.set_build(&project(), 88121, Build { result: BuildResult::Running, ..good.clone() });
     world.build_ended().await;
     let delivery = world.machine.queue.take().unwrap();
-    let early = world.runner.fulfil(&serde_json::from_slice(&delivery.parcel.body).unwrap()).await;
+    let order: Order = serde_json::from_slice(&delivery.parcel.body).unwrap();
+    let early = world.runner.fulfil(&order).await;
     assert!(matches!(early, Err(PortError::Transient { .. })), "{early:?}");
-    world.machine.queue.give_back(&delivery);
+    // Delivered twice it is put off once, for a while that becomes longer.
+    for _ in 0..2 {
+        assert_eq!(world.runner.fulfil_or_put_off(&order).await.unwrap(), None);
+    }
+    world.machine.queue.settle(&delivery);
+    for secs in [15, 30, 60] {
+        assert!(world.machine.queue.take().is_none());
+        world.machine.clock.advance_secs(secs);
+        let delivery = world.machine.queue.take().unwrap();
+        assert!(world.machine.queue.take().is_none(), "there is one");
+        let order = serde_json::from_slice(&delivery.parcel.body).unwrap();
+        assert_eq!(world.runner.fulfil_or_put_off(&order).await.unwrap(), None);
+        world.machine.queue.settle(&delivery);
+    }
 
     world.machine.source.set_build(&project(), 88121, good);
+    world.machine.clock.advance_secs(120);
     world.deliver().await;
 
     let [run] = world.runs().await.try_into().unwrap();

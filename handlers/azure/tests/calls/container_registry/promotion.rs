@@ -40,6 +40,26 @@ async fn an_image_is_brought_once_and_then_is_there() {
 }
 
 #[tokio::test]
+async fn an_image_that_is_on_its_way_is_not_brought_again() {
+    let registries = Registries::new().await;
+    let image = image(&registries, "package-1");
+    let promote = async || registries.promotion.promote(&project(), &image, "prod-r8-1").await;
+
+    for _ in 0..5 {
+        assert!(!promote().await.unwrap());
+    }
+    assert_eq!(imports(&registries), 1);
+
+    // What the service does not remember is begun anew, and may find that it is there.
+    registries.fake.spoil(2, Fault::Status(404));
+    assert!(!promote().await.unwrap());
+    assert!(!promote().await.unwrap());
+    assert_eq!(imports(&registries), 2);
+    registries.clock.advance_secs(10);
+    assert!(promote().await.unwrap());
+}
+
+#[tokio::test]
 async fn a_release_waits_until_its_image_is_there() {
     let registries = Registries::new().await;
     let image = image(&registries, "package-1");
