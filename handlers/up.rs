@@ -56,6 +56,8 @@ pub fn run(options: &UpOptions) -> Result<Exit, Failure> {
             }
         }
         lived?;
+        // Commands look there for a host that is up.
+        let _ = fs::remove_file(layout.dir().join(PORT));
         say("Trainyard is down. The next `trainyard up` goes on where it was.");
         Ok(Exit::Done)
     })
