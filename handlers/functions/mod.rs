@@ -8,6 +8,8 @@ use azure_functions::{Invocation, Outcome, Router};
 use pipeline::event::Step;
 use runner::Runner;
 
+use crate::ports::Doctor;
+
 mod api;
 mod approval;
 mod dead_letter;
@@ -26,6 +28,8 @@ pub struct App {
     pub runner: Arc<Runner>,
     /// What proves who speaks at the doors.
     pub secrets: Arc<Secrets>,
+    /// What looks at Azure for those who ask how it is.
+    pub doctor: Arc<Doctor>,
 }
 
 /// What Event Grid delivers itself, by what it is about.

@@ -2,10 +2,11 @@
 
 use runner::memory::Machine;
 
-use super::{embedded, wire};
+use super::{Services, embedded, wire};
 use crate::settings::Settings;
 
-const REGISTRY: &str = r#"{"subscription": "s", "resource_group": "g", "registry": "contoso"}"#;
+const REGISTRY: &str = r#"{"subscription": "s", "resource_group": "g", "registry": "contoso",
+    "projects": ["diabetes"]}"#;
 const AZURE_ML: &str = r#"{"subscription": "s", "resource_group": "g", "workspace": "w", "compute": {"name": "cpu"}}"#;
 const GROUPS: &str = r#"{"subscription": "s", "resource_group": "g", "location": "westeurope",
     "image": {"registry_server": "contoso.azurecr.io"}}"#;
@@ -17,7 +18,7 @@ fn of(given: &[(&str, &str)]) -> Settings {
 }
 
 fn refusal(given: &[(&str, &str)]) -> String {
-    let failure = wire(&of(given), Some(Machine::new().ports())).unwrap_err();
+    let failure = wire(&Services::new(&of(given)), Some(Machine::new().ports())).unwrap_err();
     format!("{failure}")
 }
 
@@ -25,7 +26,7 @@ fn refusal(given: &[(&str, &str)]) -> String {
 fn one_line_puts_one_port_on_azure_and_leaves_the_others() {
     let settings = of(&[("TRAINYARD_JOBS", "azure_ml"), ("TRAINYARD_AZURE_ML", AZURE_ML)]);
     let machine = Machine::new().ports();
-    let ports = wire(&settings, Some(machine.clone())).unwrap();
+    let ports = wire(&Services::new(&settings), Some(machine.clone())).unwrap();
     assert!(ports.jobs.to_string().starts_with("Azure ML workspace w trains"), "{}", ports.jobs);
     assert_eq!(ports.store.to_string(), machine.store.to_string());
     assert!(ports.ledger.is_atomic() == machine.ledger.is_atomic());
@@ -58,7 +59,7 @@ fn all_of_azure_needs_no_machine() {
         ("IDENTITY_HEADER", "h"),
     ]);
     assert_eq!(embedded(&settings), [""; 0]);
-    let ports = wire(&settings, None).unwrap();
+    let ports = wire(&Services::new(&settings), None).unwrap();
     assert!(!ports.ledger.is_atomic(), "documents are saved before messages are sent");
     let deployments = ports.deployments.to_string();
     assert!(deployments.contains("prod: ") && deployments.contains("qa: "), "{deployments}");
@@ -87,6 +88,6 @@ fn what_is_missing_or_contradicts_itself_is_named() {
         let refusal = refusal(&given);
         assert!(refusal.contains(wanted), "{given:?}: {refusal}");
     }
-    let failure = wire(&of(&[]), None).unwrap_err().to_string();
+    let failure = wire(&Services::new(&of(&[])), None).unwrap_err().to_string();
     assert!(failure.contains("is `embedded`, and this is no machine with `trainyard up`"), "{failure}");
 }

@@ -100,7 +100,7 @@ pub const PORTS: [Setting; 10] = [
 ];
 
 /// Of Azure's services and the code hosts: JSON, each the settings of that service as its module documents them.
-pub const SERVICES: [Setting; 13] = [
+pub const SERVICES: [Setting; 14] = [
     setting(
         "TRAINYARD_BLOB",
         "",
@@ -127,7 +127,8 @@ pub const SERVICES: [Setting; 13] = [
     setting(
         "TRAINYARD_CONTAINER_REGISTRY",
         "",
-        "{\"subscription\": ID, \"resource_group\": NAME, \"registry\": NAME}: builds, keeps and checks.",
+        "{\"subscription\": ID, \"resource_group\": NAME, \"registry\": NAME, \"projects\": [PROJECT]}: builds, keeps and \
+         checks.",
     ),
     setting(
         "TRAINYARD_ENVIRONMENT_REGISTRIES",
@@ -163,6 +164,13 @@ pub const SERVICES: [Setting; 13] = [
         "",
         "{\"vaults\": {\"qa\": \"https://NAME.vault.azure.net\"}}: keys and passwords of deployments. Without it they \
          are TRAINYARD_SECRET_<ENVIRONMENT>_<NAME>.",
+    ),
+    setting(
+        "TRAINYARD_DOCTOR",
+        "",
+        "What `trainyard doctor` looks at besides: {\"resources\": {\"storage\": ID, \"service_bus\": ID, \"vault\": ID}, \
+         \"location\": \"westeurope\"}: what other settings have only an address of, and the region of the workspace, for \
+         its quotas.",
     ),
     setting("TRAINYARD_AZURE_DEVOPS", "", "{\"organization\": \"NAME\", \"repositories\": {PROJECT: {..}}}."),
     setting("TRAINYARD_GITHUB", "", "{\"repositories\": {PROJECT: {\"owner\": \"..\", \"repository\": \"..\"}}}."),
