@@ -1,13 +1,15 @@
-//! As whom GitHub is asked.
+//! As whom GitHub is asked, and which of its webhooks are looked after.
 
 use std::sync::Arc;
 
-use azure::{Credential, GithubApp, PersonalAccessToken};
+use azure::{Credential, GithubApp, GithubDeliveries, GithubHook, GithubHookSettings, PersonalAccessToken};
 use cli::Failure;
 
 use super::refused;
 use super::services::Services;
 use crate::settings::wrong;
+
+const HOOKS: &str = "TRAINYARD_GITHUB_HOOKS";
 
 impl Services<'_> {
     /// The App where one is set, else a person's token.
@@ -19,6 +21,30 @@ impl Services<'_> {
             wrong("TRAINYARD_GITHUB", "is set, and nothing opens it")
                 .advice("set GITHUB_APP, GITHUB_APP_INSTALLATION and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN")
         })
+    }
+
+    /// The webhooks whose deliveries are looked after.
+    ///
+    /// # Errors
+    ///
+    /// A setting is wrong, or a webhook is not for who we are.
+    pub fn hooks(&self) -> Result<Vec<GithubDeliveries>, Failure> {
+        let all: Vec<GithubHookSettings> = self.settings().json(HOOKS)?.unwrap_or_default();
+        let made = all.into_iter().map(|hook| {
+            let credential: Arc<dyn Credential> = match &hook.hook {
+                GithubHook::App {} => {
+                    let app = self.github_app(&hook.base)?;
+                    app.ok_or_else(|| wrong(HOOKS, "has the App's webhook, and GITHUB_APP is not set"))?.itself()
+                }
+                // Tokens of an installation are asked for with fewer rights than webhooks need.
+                GithubHook::Repository { .. } => self.github_token()?.ok_or_else(|| {
+                    wrong(HOOKS, "has a repository's webhook, and GITHUB_TOKEN is not set")
+                        .advice("an App has a webhook of its own: {\"hook\": {\"app\": {}}}")
+                })?,
+            };
+            GithubDeliveries::new(hook, credential, self.clock()).map_err(refused)
+        });
+        made.collect()
     }
 
     fn github_app(&self, base: &str) -> Result<Option<Arc<GithubApp>>, Failure> {

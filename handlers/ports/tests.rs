@@ -91,3 +91,27 @@ fn what_is_missing_or_contradicts_itself_is_named() {
     let failure = wire(&Services::new(&of(&[])), None).unwrap_err().to_string();
     assert!(failure.contains("is `embedded`, and this is no machine with `trainyard up`"), "{failure}");
 }
+
+#[test]
+fn a_webhook_is_looked_after_as_whom_it_is_for() {
+    const APP: &str = r#"[{"hook": {"app": {}}}]"#;
+    const REPOSITORY: &str =
+        r#"[{"hook": {"repository": {"owner": "contoso", "repository": "diabetes", "number": 7}}}]"#;
+    let hooks = |given: &[(&str, &str)]| {
+        let settings = of(given);
+        let made = Services::new(&settings).hooks();
+        made.map(|hooks| hooks.iter().map(ToString::to_string).collect::<Vec<_>>()).map_err(|failure| failure.sentence)
+    };
+    assert_eq!(hooks(&[]), Ok(Vec::new()));
+    let made = hooks(&[("TRAINYARD_GITHUB_HOOKS", REPOSITORY), ("GITHUB_TOKEN", "t")]);
+    assert_eq!(made, Ok(vec!["webhook 7 of contoso/diabetes".to_owned()]));
+    for (given, wanted) in [
+        (vec![("TRAINYARD_GITHUB_HOOKS", APP)], "GITHUB_APP is not set"),
+        (vec![("TRAINYARD_GITHUB_HOOKS", REPOSITORY)], "GITHUB_TOKEN is not set"),
+        (vec![("TRAINYARD_GITHUB_HOOKS", APP), ("GITHUB_APP", "a"), ("GITHUB_TOKEN", "t")], "keep one"),
+        (vec![("TRAINYARD_GITHUB_HOOKS", "[{}]"), ("GITHUB_TOKEN", "t")], "missing field `hook`"),
+    ] {
+        let refused = hooks(&given).unwrap_err();
+        assert!(refused.contains(wanted), "{given:?}: {refused}");
+    }
+}

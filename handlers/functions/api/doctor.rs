@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use azure::GithubDeliveries;
 use azure_functions::{HttpResponse, StatusCode};
 use events::fact::Host;
 use events::{Envelope, Reading};
@@ -13,7 +14,7 @@ use runner::watch::{Watch, WatchList};
 use serde_json::{Value, json};
 
 use super::{Refusal, sources};
-use crate::functions::App;
+use crate::functions::{App, deliveries};
 
 /// So many of the newest events the doctor looks at.
 const LOOKED_AT: usize = 200;
@@ -89,6 +90,7 @@ async fn doors(app: &App, projects: &[Project]) -> Result<Vec<Value>, Refusal> {
         door("mlflow", secrets.mlflow.len(), "MLFLOW_WEBHOOK_SECRET", false),
         watching(projects, &list),
     ];
+    checks.extend(undelivered(app, github).await?);
     let records = reception::list(ports, None, LOOKED_AT).await?;
     checks.extend(arrivals(&records, ports.clock.now()));
     Ok(checks)
@@ -106,6 +108,28 @@ fn door(name: &str, secrets: usize, settings: &str, is_needed: bool) -> Value {
         _ => ("open to who knows its secret, or the one before".to_owned(), None),
     };
     json!({"name": format!("door {name}"), "ok": secrets > 0 || !is_needed, "found": found, "advice": advice})
+}
+
+/// What GitHub could not deliver, and whether it was asked for again.
+async fn undelivered(app: &App, is_needed: bool) -> Result<Vec<Value>, Refusal> {
+    let ports = app.runner.ports();
+    if app.hooks.is_empty() {
+        let found = "nobody asks for what GitHub could not deliver; TRAINYARD_GITHUB_HOOKS changes that";
+        let check = json!({"name": "deliveries of GitHub", "ok": true, "found": found, "advice": null});
+        return Ok(if is_needed { vec![check] } else { Vec::new() });
+    }
+    let (record, now) = (deliveries::read(&*ports.store).await?.0, ports.clock.now());
+    let check = |hook: &GithubDeliveries| {
+        let known = record.hooks.get(&hook.to_string()).cloned().unwrap_or_default();
+        let again = format!("{} asked for again within three days", known.asked.len());
+        let found = match (known.looked_at, &known.trouble) {
+            (None, _) => "not looked at yet; the sweep does".to_owned(),
+            (Some(at), Some(trouble)) => format!("could not be looked at {}: {trouble}; {again}", ago(at, now)),
+            (Some(at), None) => format!("looked at {}: {} had not arrived; {again}", ago(at, now), known.missed),
+        };
+        json!({"name": format!("deliveries of {hook}"), "ok": known.trouble.is_none(), "found": found, "advice": null})
+    };
+    Ok(app.hooks.iter().map(check).collect())
 }
 
 fn watching(projects: &[Project], list: &WatchList) -> Value {
@@ -165,3 +189,6 @@ fn ago(at: Timestamp, now: Timestamp) -> String {
         secs => format!("{} d ago", secs / 86_400),
     }
 }
+
+#[cfg(test)]
+mod tests;
