@@ -66,8 +66,11 @@ pub fn run(home: &Path) -> Result<Exit, Failure> {
             }
             None => None,
         };
-        let ports = ports::wire(&settings, machine)?;
-        let app = App { runner: Arc::new(Runner::new(ports)), secrets: Arc::new(Secrets::from_environment()) };
+        let services = ports::Services::new(&settings);
+        let runner = Arc::new(Runner::new(ports::wire(&services, machine)?));
+        let doctor = Arc::new(ports::doctor(&services)?);
+        let hooks = services.hooks()?.into();
+        let app = App { runner, secrets: Arc::new(Secrets::from_environment()), doctor, hooks };
         // Bound last: the first answer tells the host that everything is ready.
         let listener = azure_functions::bind(port)
             .await

@@ -21,7 +21,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::functions;
 use crate::handler::{LINK, LINK_TOKEN, Link};
-use crate::ports;
+use crate::ports::{self, Services};
 use crate::settings::{self, Settings};
 
 /// The file in a home that says where its host listens.
@@ -49,7 +49,8 @@ pub fn run(options: &UpOptions) -> Result<Exit, Failure> {
         let machine = Machine::open(home, settings).await;
         let machine = machine.map_err(|error| Failure::input(error.to_string()))?;
         // The handler does this for itself. Here a wrong setting is told to whoever starts the host.
-        ports::wire(&given.under_this_host(), Some(machine.ports().clone()))?;
+        let under_this_host = given.under_this_host();
+        ports::wire(&Services::new(&under_this_host), Some(machine.ports().clone()))?;
 
         let lived = live(&machine, &layout, options, &mut wish).await;
         tokio::select! {
@@ -60,6 +61,8 @@ pub fn run(options: &UpOptions) -> Result<Exit, Failure> {
             }
         }
         lived?;
+        // Commands look there for a host that is up.
+        let _ = fs::remove_file(layout.dir().join(PORT));
         say("Trainyard is down. The next `trainyard up` goes on where it was.");
         Ok(Exit::Done)
     })

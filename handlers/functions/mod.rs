@@ -4,13 +4,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use azure::GithubDeliveries;
 use azure_functions::{Invocation, Outcome, Router};
 use pipeline::event::Step;
 use runner::Runner;
 
+use crate::ports::Doctor;
+
 mod api;
 mod approval;
 mod dead_letter;
+mod deliveries;
 mod doors;
 mod steps;
 mod sweep;
@@ -26,6 +30,10 @@ pub struct App {
     pub runner: Arc<Runner>,
     /// What proves who speaks at the doors.
     pub secrets: Arc<Secrets>,
+    /// What looks at Azure for those who ask how it is.
+    pub doctor: Arc<Doctor>,
+    /// GitHub's webhooks whose deliveries are looked after.
+    pub hooks: Arc<[GithubDeliveries]>,
 }
 
 /// What Event Grid delivers itself, by what it is about.

@@ -10,6 +10,7 @@ use azure::{
 use cli::Failure;
 use pipeline::names::EnvironmentName;
 use runner::ports::Deployments;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::services::Services;
@@ -18,8 +19,55 @@ use crate::settings::{Settings, wrong};
 
 const NAME: &str = "TRAINYARD_DEPLOYMENTS";
 /// The registries that environments take their images from, where that is not the one that builds.
-const REGISTRIES: &str = "TRAINYARD_ENVIRONMENT_REGISTRIES";
+pub(super) const REGISTRIES: &str = "TRAINYARD_ENVIRONMENT_REGISTRIES";
 const ALLOWED: &str = "embedded, container_instances, kubernetes, online_endpoints";
+
+/// What serves an environment, or all of them.
+pub(super) struct Choice {
+    /// None: all.
+    pub environment: Option<EnvironmentName>,
+    /// The backend's word.
+    pub word: String,
+    /// Settings of this environment alone; without them those of the service count.
+    own: Option<Value>,
+}
+
+impl Choice {
+    /// Its settings, or else those of the service, which are called so.
+    pub fn settings<T: DeserializeOwned>(&self, settings: &Settings, name: &str) -> Result<T, Failure> {
+        match &self.own {
+            Some(own) => serde_json::from_value(own.clone())
+                .map_err(|error| wrong(NAME, &format!("has settings for {name} that cannot be read: {error}"))),
+            None => settings.needed(name, NAME),
+        }
+    }
+
+    /// Whether it has secrets and a registry of its environment.
+    pub fn has_parts(&self) -> bool {
+        self.environment.is_some() && ["container_instances", "kubernetes"].contains(&self.word.as_str())
+    }
+}
+
+/// What the setting says.
+pub(super) fn choices(settings: &Settings) -> Result<Vec<Choice>, Failure> {
+    let text = settings.get(NAME).unwrap_or_default();
+    if !text.starts_with('{') {
+        return Ok(vec![Choice { environment: None, word: text.to_owned(), own: None }]);
+    }
+    let by_environment: BTreeMap<EnvironmentName, Value> = settings.needed(NAME, "a release")?;
+    let read = |(environment, value)| match &value {
+        Value::String(word) => Ok(Choice { environment: Some(environment), word: word.clone(), own: None }),
+        Value::Object(members) if members.len() == 1 => {
+            let (word, own) = members.iter().next().expect("it has one");
+            Ok(Choice { environment: Some(environment), word: word.clone(), own: Some(own.clone()) })
+        }
+        _ => {
+            let why = format!("has for {environment} neither a word nor one word with its settings");
+            Err(wrong(NAME, &why).advice(format!("allowed are {ALLOWED}")))
+        }
+    };
+    by_environment.into_iter().map(read).collect()
+}
 
 /// The backend of each environment, or one for all of them.
 pub fn chosen(
@@ -28,25 +76,13 @@ pub fn chosen(
     machine: Option<Arc<dyn Deployments>>,
 ) -> Result<Arc<dyn Deployments>, Failure> {
     let chooser = Chooser { settings, services, machine };
-    let text = settings.get(NAME).unwrap_or_default();
-    if !text.starts_with('{') {
-        return chooser.backend(text, None, None);
-    }
-    let by_environment: BTreeMap<EnvironmentName, Value> = settings.needed(NAME, "a release")?;
     let mut backends = BTreeMap::new();
-    for (environment, value) in by_environment {
-        let backend = match &value {
-            Value::String(word) => chooser.backend(word, None, Some(&environment))?,
-            Value::Object(members) if members.len() == 1 => {
-                let (word, own) = members.iter().next().expect("it has one");
-                chooser.backend(word, Some(own), Some(&environment))?
-            }
-            _ => {
-                let why = format!("has for {environment} neither a word nor one word with its settings");
-                return Err(wrong(NAME, &why).advice(format!("allowed are {ALLOWED}")));
-            }
-        };
-        backends.insert(environment, backend);
+    for choice in choices(settings)? {
+        let backend = chooser.backend(&choice)?;
+        match choice.environment {
+            Some(environment) => drop(backends.insert(environment, backend)),
+            None => return Ok(backend),
+        }
     }
     Ok(Arc::new(ByEnvironment::new(backends)))
 }
@@ -58,42 +94,28 @@ struct Chooser<'a> {
 }
 
 impl Chooser<'_> {
-    /// `own` are settings of this environment alone; without them those of the service count.
-    fn backend(
-        &self,
-        word: &str,
-        own: Option<&Value>,
-        environment: Option<&EnvironmentName>,
-    ) -> Result<Arc<dyn Deployments>, Failure> {
-        let services = self.services;
+    fn backend(&self, choice: &Choice) -> Result<Arc<dyn Deployments>, Failure> {
+        let (services, environment) = (self.services, choice.environment.as_ref());
         let manager = || services.of_manager();
-        match word {
+        match choice.word.as_str() {
             "embedded" => self.machine.clone().ok_or_else(|| nothing_embedded(NAME)),
             "container_instances" => {
-                let settings = self.of("TRAINYARD_CONTAINER_INSTANCES", own)?;
+                let settings = choice.settings(self.settings, "TRAINYARD_CONTAINER_INSTANCES")?;
                 let made = ContainerInstances::new(settings, manager()?, services.clock(), self.parts(environment)?);
                 Ok(Arc::new(made.map_err(refused)?))
             }
             "kubernetes" => {
-                let settings = self.of("TRAINYARD_KUBERNETES", own)?;
+                let settings = choice.settings(self.settings, "TRAINYARD_KUBERNETES")?;
                 let cluster = services.identity()?.credential(Cloud::KUBERNETES_SCOPE);
                 let parts = self.parts(environment)?;
                 let made = Kubernetes::new(settings, manager()?, cluster, services.clock(), parts);
                 Ok(Arc::new(made.map_err(refused)?))
             }
             "online_endpoints" => {
-                let settings = self.of("TRAINYARD_ONLINE_ENDPOINTS", own)?;
+                let settings = choice.settings(self.settings, "TRAINYARD_ONLINE_ENDPOINTS")?;
                 Ok(Arc::new(OnlineEndpoints::new(settings, manager()?, services.clock()).map_err(refused)?))
             }
             other => Err(wrong(NAME, &format!("names {other:?}; allowed are {ALLOWED}"))),
-        }
-    }
-
-    fn of<T: serde::de::DeserializeOwned>(&self, name: &str, own: Option<&Value>) -> Result<T, Failure> {
-        match own {
-            Some(own) => serde_json::from_value(own.clone())
-                .map_err(|error| wrong(NAME, &format!("has settings for {name} that cannot be read: {error}"))),
-            None => self.services.managed(name, NAME),
         }
     }
 

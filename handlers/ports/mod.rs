@@ -11,11 +11,21 @@ use runner::ports::{PortError, Ports, SaveThenSend};
 use crate::settings::Settings;
 
 mod deployments;
+mod doctor;
+mod github;
 mod services;
 #[cfg(test)]
 mod tests;
 
-use services::Services;
+pub use doctor::{Doctor, doctor};
+pub use services::Services;
+
+/// The workspace of Azure Machine Learning.
+const AZURE_ML: &str = "TRAINYARD_AZURE_ML";
+/// The registry that builds, keeps and checks.
+const REGISTRY: &str = "TRAINYARD_CONTAINER_REGISTRY";
+/// What the doctor looks at besides what it finds out by itself.
+const DOCTOR: &str = "TRAINYARD_DOCTOR";
 
 /// The settings that name backends, and what may be embedded.
 const CHOICES: [&str; 10] = [
@@ -46,14 +56,14 @@ pub fn embedded(settings: &Settings) -> Vec<&'static str> {
 /// # Errors
 ///
 /// A setting is wrong, missing, or contradicts another one.
-pub fn wire(settings: &Settings, machine: Option<Ports>) -> Result<Ports, Failure> {
-    Wiring { settings, machine, services: Services::new(settings) }.ports()
+pub fn wire(services: &Services<'_>, machine: Option<Ports>) -> Result<Ports, Failure> {
+    Wiring { settings: services.settings(), machine, services }.ports()
 }
 
 struct Wiring<'a> {
     settings: &'a Settings,
     machine: Option<Ports>,
-    services: Services<'a>,
+    services: &'a Services<'a>,
 }
 
 /// Where a port's backend is.
@@ -121,7 +131,7 @@ impl Wiring<'_> {
             _ => self.machine("TRAINYARD_IMAGES")?.images,
         };
         let on_machine = self.machine.as_ref().map(|machine| machine.deployments.clone());
-        let deployments = deployments::chosen(self.settings, &self.services, on_machine)?;
+        let deployments = deployments::chosen(self.settings, self.services, on_machine)?;
         let infrastructure = match self.choice("TRAINYARD_INFRASTRUCTURE")? {
             Kind::ResourceManager => self.services.resource_manager()?,
             _ => Arc::new(local::infrastructure::NoInfrastructure),

@@ -5,25 +5,27 @@ use std::sync::Arc;
 
 use azure::{
     AzureDevops, AzureMl, AzureMlSettings, BlobSettings, BlobStorage, ByStep, Cloud, ConnectionString, Credential,
-    DatabricksJobs, DatabricksSettings, DevopsSettings, Github, GithubApp, GithubSettings, Identity,
-    PersonalAccessToken, RegistryImages, RegistryJobs, RegistrySettings, Repositories, ResourceManager,
-    ResourceManagerSettings, ServiceBus, ServiceBusSettings,
+    DatabricksJobs, DatabricksSettings, DevopsSettings, Github, GithubSettings, Identity, PersonalAccessToken,
+    RegistryImages, RegistryJobs, RegistrySettings, Repositories, ResourceManager, ResourceManagerSettings, ServiceBus,
+    ServiceBusSettings,
 };
 use cli::Failure;
 use pipeline::event::Step;
 use runner::ports::{Artifacts, Bus, Clock, Images, Infrastructure, JobPlatform, Secrets, Source, Store, SystemClock};
 
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
-
-use super::{Kind, nothing_embedded, refused};
+use super::{AZURE_ML, Kind, REGISTRY, nothing_embedded, refused};
 use crate::settings::{Settings, wrong};
 
 /// Where the classic app has its storage, and where we may have ours.
 const STORAGE: &str = "AzureWebJobsStorage";
 
+/// Whether an account is a connection string, which brings its key along.
+pub(super) fn needs_nobody(account: &str) -> bool {
+    account.contains('=') && !account.starts_with("https://")
+}
+
 /// Backends that several ports share are made once: they keep connections and tokens.
-pub(super) struct Services<'a> {
+pub struct Services<'a> {
     settings: &'a Settings,
     identity: OnceCell<Identity>,
     blob: OnceCell<Arc<BlobStorage>>,
@@ -31,9 +33,14 @@ pub(super) struct Services<'a> {
 }
 
 impl<'a> Services<'a> {
+    /// Of these settings.
     pub fn new(settings: &'a Settings) -> Self {
         let (identity, blob, azure_ml) = Default::default();
         Self { settings, identity, blob, azure_ml }
+    }
+
+    pub fn settings(&self) -> &'a Settings {
+        self.settings
     }
 
     pub fn clock(&self) -> Arc<dyn Clock> {
@@ -48,6 +55,11 @@ impl<'a> Services<'a> {
         let made =
             Identity::from_environment(&|name| self.settings.variable(name).map(str::to_owned)).map_err(refused)?;
         Ok(self.identity.get_or_init(|| made))
+    }
+
+    /// The same, if anything here has asked for it.
+    pub fn known_identity(&self) -> Option<&Identity> {
+        self.identity.get()
     }
 
     fn hosts(&self) -> Result<&'static azure::Hosts, Failure> {
@@ -77,13 +89,8 @@ impl<'a> Services<'a> {
                     .advice(format!("set it, or {STORAGE}"))
             })?),
         };
-        // A connection string needs nobody.
         let credential: Arc<dyn Credential> =
-            if settings.account.contains('=') && !settings.account.starts_with("https://") {
-                Arc::new(azure::Anybody)
-            } else {
-                self.of_storage()?
-            };
+            if needs_nobody(&settings.account) { Arc::new(azure::Anybody) } else { self.of_storage()? };
         let blob = BlobStorage::new(&settings, credential, self.clock()).map_err(refused)?;
         Ok(self.blob.get_or_init(|| Arc::new(blob)).clone())
     }
@@ -119,31 +126,19 @@ impl<'a> Services<'a> {
         if let Some(azure_ml) = self.azure_ml.get() {
             return Ok(azure_ml.clone());
         }
-        let settings: AzureMlSettings = self.managed("TRAINYARD_AZURE_ML", "a port on azure_ml")?;
+        let settings: AzureMlSettings = self.settings.needed(AZURE_ML, "a port on azure_ml")?;
         let made = AzureMl::new(settings, self.of_manager()?, self.of_storage()?, artifacts.clone(), self.clock());
         let made = made.map_err(refused)?;
         Ok(self.azure_ml.get_or_init(|| Arc::new(made)).clone())
     }
 
     pub fn registry(&self) -> Result<RegistrySettings, Failure> {
-        let mut settings: RegistrySettings =
-            self.managed("TRAINYARD_CONTAINER_REGISTRY", "a port on container_registry")?;
-        let cloud = self.identity()?.cloud();
+        let mut settings: RegistrySettings = self.settings.needed(REGISTRY, "a port on container_registry")?;
+        let cloud = self.settings.cloud()?;
         if cloud != Cloud::Public && settings.login_server.is_none() {
             settings.login_server = Some(format!("{}{}", settings.registry, cloud.hosts().container_registry));
         }
         Ok(settings)
-    }
-
-    /// Settings of a service behind Azure Resource Manager, which is somewhere else in another cloud.
-    pub fn managed<T: DeserializeOwned>(&self, name: &str, by: &str) -> Result<T, Failure> {
-        let cloud = self.identity()?.cloud();
-        if cloud == Cloud::Public {
-            return self.settings.needed(name, by);
-        }
-        let mut value: Map<String, Value> = self.settings.needed(name, by)?;
-        value.entry("base").or_insert_with(|| cloud.hosts().resource_manager.into());
-        serde_json::from_value(value.into()).map_err(|error| wrong(name, &format!("cannot be read: {error}")))
     }
 
     pub fn images(&self, artifacts: &Arc<dyn Artifacts>) -> Result<Arc<dyn Images>, Failure> {
@@ -154,7 +149,7 @@ impl<'a> Services<'a> {
 
     pub fn resource_manager(&self) -> Result<Arc<dyn Infrastructure>, Failure> {
         let settings: ResourceManagerSettings =
-            self.managed("TRAINYARD_RESOURCE_MANAGER", "TRAINYARD_INFRASTRUCTURE")?;
+            self.settings.needed("TRAINYARD_RESOURCE_MANAGER", "TRAINYARD_INFRASTRUCTURE")?;
         let manager = ResourceManager::new(settings, self.of_manager()?, self.clock()).map_err(refused)?;
         Ok(Arc::new(manager))
     }
@@ -169,7 +164,7 @@ impl<'a> Services<'a> {
     }
 
     /// What trains, and what does all other jobs.
-    pub fn jobs(
+    pub(super) fn jobs(
         &self,
         training: Kind,
         checks: Kind,
@@ -238,30 +233,5 @@ impl<'a> Services<'a> {
         };
         let owner = self.settings.get("AZURE_DEVOPS_TOKEN_OWNER").unwrap_or("AZURE_DEVOPS_TOKEN");
         Ok(Arc::new(PersonalAccessToken::of_azure_devops(owner, token).map_err(refused)?))
-    }
-
-    /// The App where one is set, else a person's token.
-    fn of_github(&self, base: &str) -> Result<Arc<dyn Credential>, Failure> {
-        let get = |name: &str| self.settings.get(name);
-        match (get("GITHUB_APP"), get("GITHUB_TOKEN")) {
-            (Some(_), Some(_)) => {
-                Err(wrong("GITHUB_TOKEN", "is set, and so is GITHUB_APP; each is another identity, keep one"))
-            }
-            (Some(app), None) => {
-                let needed = |name: &str| get(name).ok_or_else(|| wrong(name, "is not set, and GITHUB_APP needs it"));
-                let number = needed("GITHUB_APP_INSTALLATION")?;
-                let number = number.parse().map_err(|_| wrong("GITHUB_APP_INSTALLATION", "must be a number"))?;
-                // An app setting has one line: its line ends are written as \n.
-                let key = needed("GITHUB_APP_PRIVATE_KEY")?.replace("\\n", "\n");
-                let app = GithubApp::new(base, app, number, key.as_bytes(), self.clock());
-                Ok(Arc::new(app.map_err(refused)?))
-            }
-            (None, Some(token)) => {
-                let owner = get("GITHUB_TOKEN_OWNER").unwrap_or("GITHUB_TOKEN");
-                Ok(Arc::new(PersonalAccessToken::of_github(owner, token).map_err(refused)?))
-            }
-            (None, None) => Err(wrong("TRAINYARD_GITHUB", "is set, and nothing opens it")
-                .advice("set GITHUB_APP, GITHUB_APP_INSTALLATION and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN")),
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use runner::memory::Machine;
 
-use super::{embedded, wire};
+use super::{Services, embedded, wire};
 use crate::settings::Settings;
 
 const REGISTRY: &str =
@@ -18,7 +18,7 @@ fn of(given: &[(&str, &str)]) -> Settings {
 }
 
 fn refusal(given: &[(&str, &str)]) -> String {
-    let failure = wire(&of(given), Some(Machine::new().ports())).unwrap_err();
+    let failure = wire(&Services::new(&of(given)), Some(Machine::new().ports())).unwrap_err();
     format!("{failure}")
 }
 
@@ -26,7 +26,7 @@ fn refusal(given: &[(&str, &str)]) -> String {
 fn one_line_puts_one_port_on_azure_and_leaves_the_others() {
     let settings = of(&[("TRAINYARD_JOBS", "azure_ml"), ("TRAINYARD_AZURE_ML", AZURE_ML)]);
     let machine = Machine::new().ports();
-    let ports = wire(&settings, Some(machine.clone())).unwrap();
+    let ports = wire(&Services::new(&settings), Some(machine.clone())).unwrap();
     assert!(ports.jobs.to_string().starts_with("Azure ML workspace w trains"), "{}", ports.jobs);
     assert_eq!(ports.store.to_string(), machine.store.to_string());
     assert!(ports.ledger.is_atomic() == machine.ledger.is_atomic());
@@ -59,7 +59,7 @@ fn all_of_azure_needs_no_machine() {
         ("IDENTITY_HEADER", "h"),
     ]);
     assert_eq!(embedded(&settings), [""; 0]);
-    let ports = wire(&settings, None).unwrap();
+    let ports = wire(&Services::new(&settings), None).unwrap();
     assert!(!ports.ledger.is_atomic(), "documents are saved before messages are sent");
     let deployments = ports.deployments.to_string();
     assert!(deployments.contains("prod: ") && deployments.contains("qa: "), "{deployments}");
@@ -94,7 +94,7 @@ fn what_is_missing_or_contradicts_itself_is_named() {
         ("TRAINYARD_LINK", "/home/ann/.trainyard/link.sock"),
     ]);
     assert!(failure.contains("would reach nobody"), "{failure}");
-    let failure = wire(&of(&[]), None).unwrap_err().to_string();
+    let failure = wire(&Services::new(&of(&[])), None).unwrap_err().to_string();
     assert!(failure.contains("is `embedded`, and this is no machine with `trainyard up`"), "{failure}");
 }
 
@@ -107,10 +107,34 @@ fn another_cloud_has_other_addresses() {
         ("TRAINYARD_CONTAINER_REGISTRY", REGISTRY),
         ("AZURE_CLOUD", "AzureChinaCloud"),
     ]);
-    let services = super::services::Services::new(&settings);
+    let services = Services::new(&settings);
     let registry = services.registry().unwrap();
     assert_eq!(registry.base, "https://management.chinacloudapi.cn");
     assert_eq!(registry.login_server.as_deref(), Some("contoso.azurecr.cn"));
     let own = of(&[("TRAINYARD_CONTAINER_REGISTRY", REGISTRY)]);
-    assert_eq!(super::services::Services::new(&own).registry().unwrap().login_server, None, "the usual one");
+    assert_eq!(Services::new(&own).registry().unwrap().login_server, None, "the usual one");
+}
+
+#[test]
+fn a_webhook_is_looked_after_as_whom_it_is_for() {
+    const APP: &str = r#"[{"hook": {"app": {}}}]"#;
+    const REPOSITORY: &str =
+        r#"[{"hook": {"repository": {"owner": "contoso", "repository": "diabetes", "number": 7}}}]"#;
+    let hooks = |given: &[(&str, &str)]| {
+        let settings = of(given);
+        let made = Services::new(&settings).hooks();
+        made.map(|hooks| hooks.iter().map(ToString::to_string).collect::<Vec<_>>()).map_err(|failure| failure.sentence)
+    };
+    assert_eq!(hooks(&[]), Ok(Vec::new()));
+    let made = hooks(&[("TRAINYARD_GITHUB_HOOKS", REPOSITORY), ("GITHUB_TOKEN", "t")]);
+    assert_eq!(made, Ok(vec!["webhook 7 of contoso/diabetes".to_owned()]));
+    for (given, wanted) in [
+        (vec![("TRAINYARD_GITHUB_HOOKS", APP)], "GITHUB_APP is not set"),
+        (vec![("TRAINYARD_GITHUB_HOOKS", REPOSITORY)], "GITHUB_TOKEN is not set"),
+        (vec![("TRAINYARD_GITHUB_HOOKS", APP), ("GITHUB_APP", "a"), ("GITHUB_TOKEN", "t")], "keep one"),
+        (vec![("TRAINYARD_GITHUB_HOOKS", "[{}]"), ("GITHUB_TOKEN", "t")], "missing field `hook`"),
+    ] {
+        let refused = hooks(&given).unwrap_err();
+        assert!(refused.contains(wanted), "{given:?}: {refused}");
+    }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use azure::Cloud;
 use cli::Failure;
+use runner::ports::PortError;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 pub mod table;
 #[cfg(test)]
@@ -23,6 +26,17 @@ const HANDED_ON: [&str; 10] = [
     "TRAINYARD_PROJECT",
     "TRAINYARD_RUN",
     "TRAINYARD_RUN_NUMBER",
+];
+
+/// The services that are asked through Azure Resource Manager, by their settings.
+const BEHIND_MANAGER: [&str; 7] = [
+    "TRAINYARD_AZURE_ML",
+    "TRAINYARD_CONTAINER_REGISTRY",
+    "TRAINYARD_CONTAINER_INSTANCES",
+    "TRAINYARD_KUBERNETES",
+    "TRAINYARD_ONLINE_ENDPOINTS",
+    "TRAINYARD_RESOURCE_MANAGER",
+    "TRAINYARD_DOCTOR",
 ];
 
 /// Settings as they were given.
@@ -103,6 +117,16 @@ impl Settings {
         })
     }
 
+    /// Which Azure it is.
+    ///
+    /// # Errors
+    ///
+    /// There is no such cloud.
+    pub fn cloud(&self) -> Result<Cloud, Failure> {
+        let name = self.get("AZURE_CLOUD").unwrap_or_default();
+        name.parse().map_err(|error: PortError| Failure::input(error.to_string()))
+    }
+
     /// A value of JSON, if it is set.
     ///
     /// # Errors
@@ -111,7 +135,17 @@ impl Settings {
     pub fn json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Failure> {
         let Some(text) = self.get(name) else { return Ok(None) };
         // The text itself may hold a secret, and the error does not show it.
-        serde_json::from_str(text).map(Some).map_err(|error| {
+        let read = || {
+            let mut value: Value = serde_json::from_str(text)?;
+            // In another cloud Azure Resource Manager is somewhere else, unless it is said where.
+            if BEHIND_MANAGER.contains(&name)
+                && let (Ok(cloud), Some(members)) = (self.cloud(), value.as_object_mut())
+            {
+                members.entry("base").or_insert_with(|| cloud.hosts().resource_manager.into());
+            }
+            serde_json::from_value(value)
+        };
+        read().map(Some).map_err(|error: serde_json::Error| {
             let about = table::all().find(|setting| setting.name == name).map_or("", |setting| setting.about);
             wrong(name, &format!("cannot be read: {error}")).advice(format!("it looks like {about}"))
         })

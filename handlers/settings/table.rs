@@ -100,7 +100,7 @@ pub const PORTS: [Setting; 10] = [
 ];
 
 /// Of Azure's services and the code hosts: JSON, each the settings of that service as its module documents them.
-pub const SERVICES: [Setting; 13] = [
+pub const SERVICES: [Setting; 15] = [
     setting(
         "TRAINYARD_BLOB",
         "",
@@ -165,8 +165,22 @@ pub const SERVICES: [Setting; 13] = [
         "{\"vaults\": {\"qa\": \"https://NAME.vault.azure.net\"}}: keys and passwords of deployments. Without it they \
          are TRAINYARD_SECRET_<ENVIRONMENT>_<NAME>.",
     ),
+    setting(
+        "TRAINYARD_DOCTOR",
+        "",
+        "What `trainyard doctor` looks at besides: {\"resources\": {\"storage\": ID, \"service_bus\": ID, \"vault\": ID}, \
+         \"location\": \"westeurope\"}: what other settings have only an address of, and the region of the workspace, for \
+         its quotas.",
+    ),
     setting("TRAINYARD_AZURE_DEVOPS", "", "{\"organization\": \"NAME\", \"repositories\": {PROJECT: {..}}}."),
     setting("TRAINYARD_GITHUB", "", "{\"repositories\": {PROJECT: {\"owner\": \"..\", \"repository\": \"..\"}}}."),
+    setting(
+        "TRAINYARD_GITHUB_HOOKS",
+        "",
+        "GitHub's webhooks whose failed deliveries are asked for again: [{\"hook\": {\"app\": {}}}] for the App's, \
+         [{\"hook\": {\"repository\": {\"owner\": \"..\", \"repository\": \"..\", \"number\": 1}}}] for those of \
+         repositories, which GITHUB_TOKEN opens.",
+    ),
 ];
 
 /// Credentials; in Azure the app's managed identity needs none of them.

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::Cx;
 use crate::commands::*;
 use crate::failure::{Exit, Failure};
-use crate::{Cx, settings};
 
 const EXAMPLES: &str = "\
 Begin here:
@@ -39,10 +39,10 @@ pub(crate) struct Global {
     /// The folder of all local state [default: ~/.trainyard]
     #[arg(long, global = true, value_name = "DIR", env = "TRAINYARD_HOME", hide_env_values = true)]
     pub home: Option<PathBuf>,
-    /// The host's port on this machine
+    /// The host's port on this machine [default: that of the home's host, or 7071]
     #[arg(long, global = true, value_name = "PORT", env = "TRAINYARD_PORT", hide_env_values = true,
-        default_value_t = settings::DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: u16,
+        value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
     /// Print one JSON document; all else goes to standard error
     #[arg(long, global = true)]
     pub json: bool,

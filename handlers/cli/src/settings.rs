@@ -1,12 +1,14 @@
 //! Where the host is, where its state is, who is asking.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::args::Global;
 use crate::failure::Failure;
 
 /// The port that the host listens on, if nobody says otherwise.
-pub(crate) const DEFAULT_PORT: u16 = 7071;
+const DEFAULT_PORT: u16 = 7071;
+/// The file in a home that says where its host listens.
+const PORT_FILE: &str = "host.port";
 
 /// What the global arguments and the environment say.
 #[derive(Debug, Clone)]
@@ -14,7 +16,13 @@ pub(crate) struct Settings {
     home: Option<PathBuf>,
     /// Neither the usual one nor the environment's: commands for people to type must name it.
     home_is_said: bool,
+    /// Where the host is looked for.
     pub port: u16,
+    /// Where a host listens that is started now.
+    pub new_port: u16,
+    port_is_said: bool,
+    /// Nobody said a port, and the home did.
+    port_is_of_home: bool,
     usual_port: u16,
     user: Option<String>,
 }
@@ -26,13 +34,26 @@ impl Settings {
         let environment = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let usual_home = environment("TRAINYARD_HOME").map(PathBuf::from);
         let usual_port = environment("TRAINYARD_PORT").and_then(|port| port.parse().ok());
+        let home_is_said = said.is_some() && said != usual_home;
+        let home = said.or_else(usual);
+        let new_port = global.port.unwrap_or(DEFAULT_PORT);
+        let of_home = if global.port.is_none() { home.as_deref().and_then(port_of) } else { None };
         Self {
-            home_is_said: said.is_some() && said != usual_home,
+            home_is_said,
             usual_port: usual_port.unwrap_or(DEFAULT_PORT),
-            home: said.or_else(usual),
-            port: global.port,
+            home,
+            port: of_home.unwrap_or(new_port),
+            new_port,
+            port_is_said: global.port.is_some(),
+            port_is_of_home: of_home.is_some(),
             user: user(),
         }
+    }
+
+    /// The home's host turned out to be there.
+    pub fn host_is_at(&mut self, port: u16) {
+        self.port = port;
+        self.port_is_of_home = !self.port_is_said;
     }
 
     /// The folder of all local state, from the root of the file system.
@@ -54,20 +75,25 @@ impl Settings {
     /// A command for people to type that finds the same host.
     pub fn again(&self, command: &str) -> String {
         let mut line = String::from("trainyard");
-        // Only the commands that start something look at the home; the others ask the host.
+        // Commands that start something look at the home; the others ask the host, which is where its home says.
         let name = command.split(' ').next().unwrap_or(command);
         let starts = ["up", "demo"].contains(&name);
         if self.home_is_said
-            && starts
+            && (starts || self.port_is_of_home)
             && let Some(home) = &self.home
         {
             line.push_str(&format!(" --home {}", shell_word(&home.display().to_string())));
         }
-        if self.port != self.usual_port && name != "init" {
+        if self.port != self.usual_port && name != "init" && (starts || !self.port_is_of_home) {
             line.push_str(&format!(" --port {}", self.port));
         }
         format!("{line} {command}")
     }
+}
+
+/// Where the host of a home listens, if there was one that did.
+fn port_of(home: &Path) -> Option<u16> {
+    std::fs::read_to_string(home.join(PORT_FILE)).ok()?.trim().parse().ok().filter(|port| *port > 0)
 }
 
 /// The name of the user of this machine.

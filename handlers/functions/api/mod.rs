@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::App;
 
+mod doctor;
 mod environments;
 mod events;
 mod letters;
@@ -52,7 +53,7 @@ async fn route(app: &App, request: &HttpRequest<'_>, path: &[&str]) -> Result<Ht
         ("GET", ["watch"]) => events::watch_list(app).await,
         ("PUT", ["watch", project]) => events::watch(app, request, project).await,
         ("DELETE", ["watch", project]) => events::unwatch(app, project).await,
-        ("GET", ["doctor"]) => sources::doctor(app).await,
+        ("GET", ["doctor"]) => doctor::look(app).await,
         _ => Err(Refusal::missing(format!("there is no {method} /api/{}", path.join("/")))),
     }
 }

@@ -232,12 +232,22 @@ impl Runner {
     ///
     /// [`StartError::Refused`] with a sentence for who wished for it.
     pub async fn start(&self, start: &Start) -> Result<Started, StartError> {
-        let resolved = self.resolve(start).await?;
-        let cause = cause_of(start, resolved.as_ref());
+        // Only a wish that comes without a cause has to wait for the commit that it is about.
+        let ahead = match (&start.cause, &start.wish) {
+            (None, Wish::Push { .. } | Wish::PullRequest { .. }) => self.resolve(start).await?,
+            _ => None,
+        };
+        let known = cause_of(start, ahead.as_ref());
+        let cause = known.clone().unwrap_or_else(|| format!("wish/{}", unique()));
         let claim_key = keys::cause(&start.project, &cause);
+        // Nobody can have claimed a cause that was made up just now.
+        let claimed = async { if known.is_some() { self.claimed(&claim_key).await } else { Ok(None) } };
+        let draft = async {
+            let resolved = if ahead.is_some() { ahead } else { self.resolve(start).await? };
+            self.draft(start, resolved).await
+        };
         // Asked at once: each answer takes longer to come than to be found.
-        let (claimed, draft, project) =
-            join!(self.claimed(&claim_key), self.draft(start, resolved), self.project(&start.project));
+        let (claimed, draft, project) = join!(claimed, draft, self.project(&start.project));
         let mut claim = match claimed? {
             Some((_, Some(run))) => return Ok(Started { run, created: false }),
             claimed => claimed.map(|(claim, _)| claim),
@@ -433,14 +443,12 @@ impl Runner {
 
     async fn draft_push(&self, start: &Start, branch: &Branch, commit: CommitId) -> Result<Draft, StartError> {
         let Start { project, only_if_wanted, .. } = start;
-        let manifest = self.manifest(project, &commit).await?;
-        let known = self.project(project).await?.0;
-        let before = known.branches.get(branch).and_then(|record| record.head.clone());
-        let changed = self.ports.source.changed(project, before.as_ref(), &commit).await?;
+        let (manifest, known) = join!(self.manifest(project, &commit), self.project(project));
+        let (manifest, (known, _)) = (manifest?, known?);
         let mut draft = Draft {
             trigger: Trigger::Push,
             branch: Some(branch.clone()),
-            commit: Some(commit),
+            commit: Some(commit.clone()),
             skip: None,
             facts: Facts::default(),
             manifest,
@@ -456,9 +464,10 @@ impl Runner {
             return Ok(draft);
         }
         // A first push, or one that changed nothing since, is delivered whole.
-        if before.is_none() {
+        let Some(before) = known.branches.get(branch).and_then(|record| record.head.as_ref()) else {
             return Ok(draft);
-        }
+        };
+        let changed = self.ports.source.changed(project, Some(before), &commit).await?;
         match triggers.concerns(&changed) {
             Concern::Nothing { reason } if *only_if_wanted => return Err(StartError::Unwanted(reason)),
             Concern::Nothing { reason } => draft.skip = Some(reason),
@@ -659,16 +668,15 @@ impl Runner {
     }
 }
 
-/// What makes two wishes the same.
-fn cause_of(start: &Start, commit: Option<&CommitId>) -> String {
+/// What makes two wishes the same. None: nothing does, people may want the same thing twice.
+fn cause_of(start: &Start, commit: Option<&CommitId>) -> Option<String> {
     if let Some(cause) = &start.cause {
-        return cause.clone();
+        return Some(cause.clone());
     }
     match (&start.wish, commit) {
-        (Wish::Push { branch, .. }, Some(commit)) => format!("push/{branch}/{commit}"),
-        (Wish::PullRequest { number, .. }, Some(commit)) => format!("pull-request/{number}/{commit}"),
-        // People may want the same thing twice.
-        _ => format!("wish/{}", unique()),
+        (Wish::Push { branch, .. }, Some(commit)) => Some(format!("push/{branch}/{commit}")),
+        (Wish::PullRequest { number, .. }, Some(commit)) => Some(format!("pull-request/{number}/{commit}")),
+        _ => None,
     }
 }
 
@@ -707,3 +715,6 @@ fn refused<T>(result: Result<T, PortError>) -> Result<T, StartError> {
         other => StartError::Port(other),
     })
 }
+
+#[cfg(test)]
+mod tests;

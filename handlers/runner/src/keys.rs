@@ -18,6 +18,9 @@ pub const EVENTS: &str = "events/";
 /// What all projects take events from.
 pub const WATCH_LIST: &str = "watch-list";
 
+/// What was looked at of the deliveries of GitHub's webhooks, and what was asked for again.
+pub const GITHUB_DELIVERIES: &str = "github-deliveries";
+
 /// The record of an event.
 #[must_use]
 pub fn event(id: &RunId) -> String {

@@ -11,7 +11,8 @@ use crate::{Cx, Exit, Failure};
 
 const EXAMPLES: &str = "\
 Examples:
-  trainyard down               stop the host on port 7071
+  trainyard down               stop the host of ~/.trainyard
+  trainyard down --home ./yard  that of another home
   trainyard down --port 7080
 
 Deployments and jobs on this machine stop with it and are started again when

@@ -29,7 +29,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit, Failure> {
     cx.machine.up(&UpOptions {
         home: cx.settings.home()?,
-        port: cx.settings.port,
+        port: cx.settings.new_port,
         handler_port: args.handler_port,
         script_root: args.script_root.clone(),
     })

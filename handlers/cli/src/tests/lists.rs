@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::host::Host;
-use super::{Hands, type_in, type_in_as};
+use super::{Hands, type_in, type_in_as, type_in_plainly};
 use crate::Exit;
 
 #[test]
@@ -100,6 +100,48 @@ fn down_waits_until_the_host_is_gone() {
     assert_eq!(*machine.waited_for.lock().unwrap(), [7]);
     assert_eq!(said.exit, Exit::Done, "{}", said.err);
     assert!(said.out.contains("is stopped"), "{}", said.out);
+}
+
+#[test]
+fn without_a_port_the_host_is_where_its_home_says() {
+    if std::env::var_os("TRAINYARD_PORT").is_some() {
+        return;
+    }
+    let host = Host::start();
+    host.says("POST /admin/host/stop", 200, json!({}));
+    host.says("GET /admin/host/status", 200, json!({ "state": "Running", "processId": 7 }));
+    let yard = tempfile::TempDir::new().unwrap();
+    let home = yard.path().to_str().unwrap();
+    std::fs::write(yard.path().join("host.port"), format!("{}\n", host.port)).unwrap();
+    let machine = Hands::default();
+    let said = type_in_plainly(&["down", "--home", home], &machine, None);
+    assert_eq!(said.exit, Exit::Done, "{}", said.err);
+    let again = format!("`trainyard --home {home} --port {} up` goes on", host.port);
+    assert!(said.out.contains(&again), "{}", said.out);
+
+    // A host that is started now listens where it is told, and not where the last one did.
+    assert_eq!(type_in_plainly(&["up", "--home", home], &machine, None).exit, Exit::Done);
+    assert_eq!(machine.ups.lock().unwrap().remove(0).port, 7071);
+
+    // What people are told to type finds the same host.
+    host.says("GET /api/runs", 200, json!({ "runs": [], "next": null }));
+    let runs = type_in_plainly(&["runs", "--home", home], &machine, None);
+    assert!(runs.out.contains(&format!("trainyard --home {home} push DIR")), "{}{}", runs.out, runs.err);
+}
+
+#[test]
+fn a_port_that_is_said_counts_more_than_the_home() {
+    let host = Host::start();
+    host.says("GET /api/runs", 200, json!({ "runs": [], "next": null }));
+    let yard = tempfile::TempDir::new().unwrap();
+    std::fs::write(yard.path().join("host.port"), "1").unwrap();
+    let home = yard.path().to_str().unwrap();
+    assert_eq!(type_in(host.port, &["runs", "--home", home]).exit, Exit::Done);
+    for nonsense in ["", "no port", "0", "70000"] {
+        std::fs::write(yard.path().join("host.port"), nonsense).unwrap();
+        let up = Hands::default();
+        assert_eq!(type_in_plainly(&["up", "--home", home], &up, None).exit, Exit::Done);
+    }
 }
 
 #[test]

@@ -45,7 +45,12 @@ fn type_in(port: u16, args: &[&str]) -> Said {
 /// Types a command; whoever is asked says `person`.
 fn type_in_as(port: u16, args: &[&str], machine: &Hands, person: Option<&'static str>) -> Said {
     let port = port.to_string();
-    let words = ["trainyard", "--port", &port].into_iter().chain(args.iter().copied());
+    type_in_plainly(&[&["--port", &port], args].concat(), machine, person)
+}
+
+/// Types a command that says no port, unless it is among its arguments.
+fn type_in_plainly(args: &[&str], machine: &Hands, person: Option<&'static str>) -> Said {
+    let words = ["trainyard"].into_iter().chain(args.iter().copied());
     let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{error}"));
     let (out, err) = (Captured::default(), Captured::default());
     let console = Console::captured(cli.global.json, Box::new(out.clone()), Box::new(err.clone()), person);

@@ -43,9 +43,6 @@ pub struct Tag {
     pub commit: String,
 }
 
-/// A path, and what is there before and after.
-pub type Difference = (String, Option<Entry>, Option<Entry>);
-
 /// A repository.
 #[derive(Debug, Default)]
 pub struct Repository {

@@ -53,9 +53,9 @@ pub(crate) fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit, Failure> {
     cx.console.tell(&words::one_line(&python));
 
     // The host first: it makes the home, and does not take a folder that has files in it already.
-    let options = UpOptions { home: home.clone(), port: cx.settings.port, handler_port: None, script_root: None };
+    let options = UpOptions { home: home.clone(), port: cx.settings.new_port, handler_port: None, script_root: None };
     let started = cx.machine.start_in_background(&options)?;
-    cx.settings.port = started.port;
+    cx.settings.host_is_at(started.port);
     let client = Client::new(&cx.settings)?;
     let how = if started.already { "is up already" } else { "is up" };
     cx.console.tell(&format!(
