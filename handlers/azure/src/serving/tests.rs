@@ -63,7 +63,7 @@ async fn an_image_is_pulled_by_its_digest_from_where_settings_or_a_promotion_say
     let settings = |text: &str| -> ImageSettings { serde_json::from_str(text).unwrap() };
     let digest = Digest::of(b"image");
     let plain = Puller::new(settings(r#"{"registry_server": "contoso.azurecr.io"}"#), None).unwrap();
-    assert_eq!(plain.reference(&spec()).await.unwrap(), format!("contoso.azurecr.io/diabetes_2@{digest}"));
+    assert_eq!(plain.reference(&spec()).await.unwrap(), format!("contoso.azurecr.io/trainyard/diabetes_2@{digest}"));
 
     let nested = r#"{"registry_server": "contoso.azurecr.io", "repository": "models/{project}/scoring"}"#;
     let nested = Puller::new(settings(nested), None).unwrap();

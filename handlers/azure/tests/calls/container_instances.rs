@@ -99,7 +99,7 @@ async fn a_group_has_its_image_by_digest_its_probes_its_limits_and_says_whose_it
         assert_eq!(tags[tag], value);
     }
     let container = &group.body["properties"]["containers"][0]["properties"];
-    assert_eq!(container["image"], format!("contoso.azurecr.io/diabetes@{}", image("fine")));
+    assert_eq!(container["image"], format!("contoso.azurecr.io/trainyard/diabetes@{}", image("fine")));
     assert_eq!(container["resources"]["requests"], json!({"cpu": 1.5, "memoryInGB": 1.5}));
     assert_eq!(container["livenessProbe"]["httpGet"], json!({"path": "/", "port": 5001, "scheme": "http"}));
     let variables = container["environmentVariables"].as_array().unwrap();

@@ -105,7 +105,7 @@ async fn a_release_is_a_deployment_with_its_image_by_digest_its_probes_and_its_l
     assert!(name.starts_with("diabetes-prod-7-"), "{name}");
     assert_eq!(deployment["spec"]["replicas"], 3);
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];
-    assert_eq!(container["image"], format!("contoso.azurecr.io/diabetes@{}", image("fine")));
+    assert_eq!(container["image"], format!("contoso.azurecr.io/trainyard/diabetes@{}", image("fine")));
     assert_eq!(container["resources"]["limits"], json!({"cpu": "1500m", "memory": "1536Mi"}));
     assert_eq!(container["readinessProbe"]["httpGet"], json!({"path": "/", "port": 5001}));
     let (service, secret) = (only(&fake, Kind::Service), only(&fake, Kind::Secret));
