@@ -5,6 +5,7 @@ pub mod conformance;
 mod infrastructure;
 pub mod intake;
 pub mod keys;
+mod later;
 pub mod memory;
 mod people;
 mod perform;

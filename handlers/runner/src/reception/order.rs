@@ -1,6 +1,5 @@
 //! Orders: wishes for runs that events caused, fulfilled apart from them, for it may take its time.
 
-use jiff::SignedDuration;
 use pipeline::names::{Digest, RunId};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
@@ -9,15 +8,10 @@ use super::START;
 use super::record::{CameTo, Did, EventRecord};
 use crate::intake::{Start, StartError, Started};
 use crate::keys;
+use crate::later;
 use crate::ports::{Expect, Parcel, PortError, Result};
 use crate::records::parse;
 use crate::runner::Runner;
-
-/// The first pause of an order that was put off; each one after it is twice as long.
-const FIRST_PAUSE_SECS: i64 = 15;
-const LONGEST_PAUSE_SECS: i64 = 600;
-/// About a day. What cannot be fulfilled by then is kept for a person.
-const PUT_OFF_MAX: u32 = 150;
 
 /// A wish for a run, as the queue `start` carries it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,8 +58,6 @@ impl Runner {
     }
 
     /// The same, but an order that cannot be fulfilled now goes back to its queue for later, and there is no answer yet.
-    /// The bus by itself would deliver it ten times within seconds and then give up: a code host that is away for a
-    /// minute, or asks us to wait, would cost the run.
     ///
     /// # Errors
     ///
@@ -73,17 +65,16 @@ impl Runner {
     pub async fn fulfil_or_put_off(&self, order: &Order) -> Result<Option<CameTo>> {
         let error = match self.fulfil(order).await {
             Ok(came_to) => return Ok(Some(came_to)),
-            Err(error) if order.put_off >= PUT_OFF_MAX => return Err(error),
             Err(error) => error,
         };
-        let secs = (FIRST_PAUSE_SECS << order.put_off.min(8)).min(LONGEST_PAUSE_SECS);
+        let Some(pause) = later::pause(order.put_off) else { return Err(error) };
         let next = Order { put_off: order.put_off + 1, ..order.clone() };
         let body = serde_json::to_vec(&next).expect("an order is plain data");
         // Delivered twice, it is put off once.
         let id = format!("start/{}/again-{}", next.start.project, Digest::of(&body).short());
-        let deliver_at = Some(self.ports.clock.now() + SignedDuration::from_secs(secs));
+        let deliver_at = Some(self.ports.clock.now() + pause);
         self.ports.bus.send(vec![Parcel { queue: START.to_owned(), id, session: None, deliver_at, body }]).await?;
-        warn!(project = %order.start.project, "{}: put off for {secs} s: {error}", order.start.wish.describe());
+        warn!(project = %order.start.project, "{}: put off for {} s: {error}", order.start.wish.describe(), pause.as_secs());
         Ok(None)
     }
 

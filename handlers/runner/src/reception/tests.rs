@@ -82,7 +82,7 @@ async fn the_parts_of_one_event_are_kept_each_for_its_own_reason() {
 #[tokio::test]
 async fn many_pushes_within_a_moment_are_one_run_of_where_the_branch_is_then() {
     let world = World::new(true).await;
-    for nth in 0..200 {
+    for nth in 0..10_000 {
         let id = format!("{nth:08x}-0000-4000-8000-000000000000");
         let head = world.commit(nth);
         let mut push: serde_json::Value = serde_json::from_str(PUSH).unwrap();
