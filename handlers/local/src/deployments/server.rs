@@ -20,7 +20,7 @@ use super::process::{self, Process, append};
 /// The program of the inference server, in the environment's folder of programs.
 const PROGRAM: &str = "azmlinfsrv";
 /// The variable by which processes of a home are found again.
-pub const HOME_VARIABLE: &str = "TRAINYARD_DEPLOYMENTS";
+pub const HOME_VARIABLE: &str = "TRAINYARD_SERVED_FROM";
 
 /// What is to be served, and how.
 #[derive(Debug, Clone)]

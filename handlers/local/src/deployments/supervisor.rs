@@ -278,7 +278,11 @@ async fn prepare(shared: &Shared, folder: PathBuf, spec: &DeploymentSpec) -> Res
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let unpacked = match to.exists() {
         true => shared.images.parts(image, &to).await,
-        false => shared.images.unpack(image, &to).await,
+        false => match shared.images.unpack(image, &to).await {
+            // What watched before this may have been unpacking it as well, and is done first: a folder comes whole.
+            Err(_) if to.exists() => shared.images.parts(image, &to).await,
+            unpacked => unpacked,
+        },
     };
     let unpacked = unpacked.map_err(|error| format!("the image could not be unpacked: {error}"))?;
     let requirements = unpacked.app.join(&unpacked.environment);
