@@ -35,8 +35,8 @@ const SWEEP_SCHEDULE: &str = "0 * * * * *";
 /// One that is killed leaves both to be taken over as they are.
 pub fn run(options: &UpOptions) -> Result<Exit, Failure> {
     log();
-    let given = Settings::from_environment()?;
-    let settings = of_machine(&given, options)?;
+    let settings = of_machine(&Settings::from_environment()?, options)?;
+    check(options)?;
     // One thread: what the host does is to wait, and what waits on one thread needs no waking across threads. What
     // works or blocks has threads of its own.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -48,9 +48,6 @@ pub fn run(options: &UpOptions) -> Result<Exit, Failure> {
         let layout = home.layout().clone();
         let machine = Machine::open(home, settings).await;
         let machine = machine.map_err(|error| Failure::input(error.to_string()))?;
-        // The handler does this for itself. Here a wrong setting is told to whoever starts the host.
-        let under_this_host = given.under_this_host();
-        ports::wire(&Services::new(&under_this_host), Some(machine.ports().clone()))?;
 
         let lived = live(&machine, &layout, options, &mut wish).await;
         tokio::select! {
@@ -66,6 +63,16 @@ pub fn run(options: &UpOptions) -> Result<Exit, Failure> {
         say("Trainyard is down. The next `trainyard up` goes on where it was.");
         Ok(Exit::Done)
     })
+}
+
+/// Whether the handler would find its settings right: it reads them for itself, and nobody would see it say no. Looked at
+/// before there is a home, or anything starts.
+fn check(options: &UpOptions) -> Result<(), Failure> {
+    let root = options.script_root.clone().unwrap_or_else(|| Layout::of(&options.home).app());
+    let file = local::host::settings_of_file(&root).map_err(|error| host_failure(error, options))?;
+    let settings = Settings::of_app(file)?.under_this_host();
+    // Any ports will do for those of this machine: they are not called.
+    ports::wire(&Services::new(&settings), Some(runner::memory::Machine::new().ports())).map(drop)
 }
 
 /// Takes the home. A host that cannot listen must not get so far: it would leave a home, or start what is deployed.

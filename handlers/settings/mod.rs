@@ -64,7 +64,16 @@ impl Settings {
         )
     }
 
-    /// Of these.
+    /// Of an app: its file's, but those of this process go before them.
+    ///
+    /// # Errors
+    ///
+    /// Likewise.
+    pub fn of_app(file: impl IntoIterator<Item = (String, String)>) -> Result<Self, Failure> {
+        Self::of(file.into_iter().chain(Self::from_environment()?.given))
+    }
+
+    /// Of these; the last of a name counts.
     pub(crate) fn of(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, Failure> {
         let given: BTreeMap<String, String> = variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
         for name in given.keys().filter(|name| name.starts_with("TRAINYARD_")) {

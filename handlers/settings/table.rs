@@ -56,13 +56,18 @@ pub const HOST: [Setting; 11] = [
     setting("MLFLOW_WEBHOOK_SECRET_PREVIOUS", "", "The one before, likewise."),
 ];
 
-/// Of this machine.
+/// Of this machine. `trainyard up` itself reads them from the environment alone.
 pub const MACHINE: [Setting; 7] = [
     setting("TRAINYARD_HOME", "", "The folder of all local state; `.trainyard` in the home folder."),
     setting("TRAINYARD_PORT", "7071", "Where `trainyard up` listens, and where commands look for it."),
     setting("TRAINYARD_LOG", "", "What is logged: `debug`, or `info,runner=debug`."),
     setting("TRAINYARD_PYTHON", "", "The Python that environments are made with; the newest that is found."),
-    setting("TRAINYARD_JOBS_AT_ONCE", "2", "Jobs that run on this machine at a time."),
+    setting(
+        "TRAINYARD_JOBS_AT_ONCE",
+        "2",
+        "Jobs that run on this machine at a time. This one and those above it are of `trainyard` itself, which takes them from its \
+         environment and not from this file.",
+    ),
     setting("TRAINYARD_LINK", "", "Where a handler finds the backends of `trainyard up`. Set by the host itself."),
     setting("TRAINYARD_LINK_TOKEN", "", "And what opens them."),
 ];

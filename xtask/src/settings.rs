@@ -47,8 +47,9 @@ fn example() -> String {
     // What the host sets itself is not for people to set.
     let shown: Vec<Setting> = all().filter(|setting| !setting.name.starts_with("TRAINYARD_LINK")).collect();
     let values: Vec<String> = shown.iter().map(|setting| line(setting.name, value(setting))).collect();
-    let file = "Copied to local.settings.json, it is for `func start` and for `trainyard up`, which make environment of \
-                it. In Azure the same names are app settings. A name that begins with TRAINYARD_ and is not here is an error.";
+    let file = "Copied to local.settings.json beside host.json it is for the functions, under `func start` and \
+                `trainyard up` (there: in `app` of its home), which make environment of it. In Azure the same names are \
+                app settings. A name that begins with TRAINYARD_ and is not here is an error.";
     let abouts = shown.iter().map(|setting| line(setting.name, setting.about));
     let abouts: Vec<String> = std::iter::once(line("This file", file)).chain(abouts).collect();
     format!(

@@ -75,6 +75,12 @@ places! {
 }
 
 impl Layout {
+    /// Where things are in the home at this folder, whether or not it is there.
+    #[must_use]
+    pub fn of(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
     /// The home itself.
     #[must_use]
     pub fn dir(&self) -> &Path {
@@ -117,7 +123,7 @@ impl Home {
     ///
     /// As [`open`](Self::open).
     pub fn open_with(dir: impl Into<PathBuf>, options: BrokerOptions) -> Result<Self, HomeError> {
-        let layout = Layout { dir: dir.into() };
+        let layout = Layout::of(dir);
         let at = |error: &io::Error| io_error(&layout.dir, error);
         let bytes = std::path::absolute(&layout.dir).map_or(0, |dir| dir.as_os_str().len());
         if bytes > LONGEST {
@@ -157,7 +163,7 @@ impl Home {
     ///
     /// It is not there, not ours, newer, or cannot be read.
     pub fn peek(dir: impl Into<PathBuf>) -> Result<Glance, HomeError> {
-        let layout = Layout { dir: dir.into() };
+        let layout = Layout::of(dir);
         if read_version(&layout)?.is_none() {
             return Err(if layout.dir.exists() {
                 HomeError::Foreign(layout.dir)

@@ -44,6 +44,7 @@ mod timer;
 pub use error::HostError;
 pub use handler::HandlerState;
 pub use parent::{HOST_PIPE, watch_parent};
+pub use settings::of_file as settings_of_file;
 
 use app::App;
 use bus::Dispatcher;

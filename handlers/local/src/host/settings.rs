@@ -31,18 +31,7 @@ struct File {
 
 impl Settings {
     pub fn read(root: &Path, extra: &[(String, String)]) -> Result<Self, HostError> {
-        let path = root.join(FILE);
-        let mut added = HashMap::new();
-        if let Ok(text) = std::fs::read_to_string(&path) {
-            let file: File = serde_json::from_str(&text)
-                .map_err(|error| HostError::Read { path: path.clone(), reason: error.to_string() })?;
-            if file.is_encrypted {
-                warn!("{} is encrypted and is ignored: `func settings decrypt` makes it readable", path.display());
-            } else {
-                let values = file.values.into_iter().filter(|(name, _)| env::var_os(name).is_none());
-                added.extend(values.map(|(name, value)| (name, text_of(value))));
-            }
-        }
+        let mut added: HashMap<_, _> = of_file(root)?.filter(|(name, _)| env::var_os(name).is_none()).collect();
         added.extend(extra.iter().cloned());
         Ok(Self { added })
     }
@@ -73,6 +62,26 @@ impl Settings {
         expanded.push_str(rest);
         Ok(expanded)
     }
+}
+
+/// What `local.settings.json` in the folder of an app says; nothing where there is none.
+///
+/// # Errors
+///
+/// The file is no such file.
+pub fn of_file(root: &Path) -> Result<impl Iterator<Item = (String, String)>, HostError> {
+    let path = root.join(FILE);
+    let mut values = HashMap::new();
+    if let Ok(text) = std::fs::read_to_string(&path) {
+        let file: File = serde_json::from_str(&text)
+            .map_err(|error| HostError::Read { path: path.clone(), reason: error.to_string() })?;
+        if file.is_encrypted {
+            warn!("{} is encrypted and is ignored: `func settings decrypt` makes it readable", path.display());
+        } else {
+            values = file.values;
+        }
+    }
+    Ok(values.into_iter().map(|(name, value)| (name, text_of(value))))
 }
 
 fn text_of(value: Value) -> String {
