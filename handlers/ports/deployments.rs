@@ -133,6 +133,6 @@ impl Chooser<'_> {
                 Some(Arc::new(made) as Arc<dyn Promote>)
             }
         };
-        Ok(ServingParts { promote, secrets: Some(Arc::new(secrets)) })
+        Ok(ServingParts { promote, secrets: Some(secrets) })
     }
 }

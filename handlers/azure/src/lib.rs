@@ -61,4 +61,4 @@ pub use kubernetes::{Kubernetes, KubernetesSettings, ServiceKind};
 pub use repositories::Repositories;
 pub use resource_manager::{Doctor, DoctorSettings, Finding, Place, ResourceManager, ResourceManagerSettings};
 pub use service_bus::{ConnectionString, ServiceBus, ServiceBusSettings, ServiceBusTransport};
-pub use serving::{ApiKey, ByEnvironment, EnvironmentSecrets, ImageSettings, Promote, ServingParts, ServingSecrets};
+pub use serving::{ApiKey, ByEnvironment, EnvironmentSecrets, ImageSettings, Promote, ServingParts};

@@ -122,7 +122,7 @@ async fn rights_that_are_missing_are_found_at_the_address_of_the_same_settings()
     assert_eq!(ok(&looks, "what provision needs on resource group g"), Some(true), "{looks:#?}");
     assert_eq!(ok(&looks, "what every step needs on Microsoft.Storage/storageAccounts contoso"), Some(true));
     let missing = looks.iter().find(|it| it.what.starts_with("what package needs on")).unwrap();
-    assert!(!missing.ok && missing.advice.as_ref().unwrap().contains("--role \"AcrPull\""), "{missing:?}");
+    assert!(!missing.ok && missing.advice.as_ref().unwrap().contains("--role \"AcrPush\""), "{missing:?}");
     assert_eq!(ok(&looks, "the rights on the storage account"), None, "its id was said");
     assert_eq!(ok(&looks, "the rights on the namespace of Service Bus"), Some(true));
     assert!(!format!("{doctor:?}{looks:?}").contains("app-secret"));

@@ -59,7 +59,7 @@ impl Metric {
 impl AzureMl {
     /// The last value of each metric that a job has logged to MLflow; none for a job that the service does not know.
     pub(super) async fn logged(&self, job: &str) -> Result<BTreeMap<String, f64>> {
-        let workspace = self.id(&[]);
+        let workspace = self.address.id(&[]);
         let path = format!("mlflow/v2.0{workspace}/api/2.0/mlflow/runs/get");
         let url = self.tracked(&path, &[("run_id", job)]).await?;
         let found: Option<Found> = present(self.client.read(Call::get(url, &READ_METRICS)).await)?;
@@ -69,7 +69,7 @@ impl AzureMl {
 
     /// What run history knows of a job; None: nothing.
     pub(super) async fn details(&self, experiment: &str, job: &JobName) -> Result<Option<Details>> {
-        let workspace = self.id(&[]);
+        let workspace = self.address.id(&[]);
         let path = format!("history/v1.0{workspace}/experiments/{experiment}/runs/{job}/details");
         let url = self.tracked(&path, &[]).await?;
         present(self.client.read(Call::get(url, &READ_RUN)).await)

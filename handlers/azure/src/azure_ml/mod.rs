@@ -19,16 +19,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use reqwest::Method;
 use reqwest::header::HeaderMap;
-use reqwest::{Method, Url};
 use runner::ports::{Artifacts, Clock, PortError, Result};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::credential::{Anybody, Credential};
-use crate::http::{self, Call, CallError, Client, Kind, Patience, Right, Transport};
+use crate::http::{Call, CallError, Client, Kind, Patience, Right, Transport};
 
+mod address;
 mod endpoints;
 mod jobs;
 mod mlflow;
@@ -40,6 +41,7 @@ mod workspace;
 pub use endpoints::{OnlineEndpoints, OnlineEndpointsSettings};
 pub use settings::{AzureMlCluster, AzureMlCompute, AzureMlSettings};
 
+use address::Address;
 use workspace::{Datastore, Workspace};
 
 const SERVICE: &str = "Azure Machine Learning";
@@ -50,7 +52,7 @@ const READ: Right = Right::role("read the workspace", ROLE);
 /// A workspace.
 pub struct AzureMl {
     settings: AzureMlSettings,
-    base: Url,
+    address: Address,
     /// Azure Resource Manager and, with the same token, the tracking service.
     client: Client,
     /// For addresses that carry their own signature.
@@ -78,41 +80,25 @@ impl AzureMl {
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         settings.check()?;
-        let base = http::address("`base`", &settings.base)?;
+        let AzureMlSettings { base, subscription, resource_group, workspace, .. } = &settings;
+        let address = Address::new(base, subscription, resource_group, workspace)?;
         let client = |credential: Arc<dyn Credential>| {
-            let transport = Transport::to(&[&base], settings.timeout_secs);
+            let transport = Transport::to(&[&address.base], settings.timeout_secs);
             Client::new(SERVICE, transport, HeaderMap::new(), credential, clock.clone()).with_patience(Patience::SHORT)
         };
         let (client, opened) = (client(management), client(Arc::new(Anybody)));
         let (workspace, datastores) = Default::default();
-        Ok(Self { settings, base, client, opened, storage, clock, artifacts, workspace, datastores })
-    }
-
-    /// What Azure Resource Manager calls something in the workspace.
-    fn id(&self, segments: &[&str]) -> String {
-        let AzureMlSettings { subscription, resource_group, workspace, .. } = &self.settings;
-        let rest: String = segments.iter().map(|segment| format!("/{segment}")).collect();
-        format!(
-            "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/\
-             Microsoft.MachineLearningServices/workspaces/{workspace}{rest}"
-        )
-    }
-
-    /// The address of something in the workspace.
-    fn at(&self, segments: &[&str], query: &[(&str, &str)]) -> Url {
-        let workspace = self.id(&[]);
-        let path: Vec<&str> = workspace.split('/').skip(1).chain(segments.iter().copied()).collect();
-        http::join(&self.base, &path, &[&[API_VERSION], query].concat())
+        Ok(Self { settings, address, client, opened, storage, clock, artifacts, workspace, datastores })
     }
 
     /// Reads something in the workspace, if it is there.
     async fn find<T: DeserializeOwned>(&self, segments: &[&str], right: &Right) -> Result<Option<T>> {
-        present(self.client.read(Call::get(self.at(segments, &[]), right)).await)
+        present(self.client.read(Call::get(self.address.at(segments, &[]), right)).await)
     }
 
     /// Makes something in the workspace, or finds that it is made.
     async fn make<T: DeserializeOwned>(&self, segments: &[&str], body: Value, right: &Right) -> Result<T> {
-        let call = Call::send(Method::PUT, self.at(segments, &[]), body, right);
+        let call = Call::send(Method::PUT, self.address.at(segments, &[]), body, right);
         self.client.read(call).await.map_err(CallError::into_port)
     }
 }

@@ -70,7 +70,7 @@ impl AzureMl {
     }
 
     async fn read_workspace(&self) -> Result<Workspace> {
-        let call = Call::get(self.at(&[], &[]), &READ);
+        let call = Call::get(self.address.at(&[], &[]), &READ);
         let found: Resource = self.client.read(call).await.map_err(CallError::into_port)?;
         let tracking = match &self.settings.tracking {
             Some(address) => http::address("`tracking`", address)?,
@@ -101,7 +101,7 @@ impl AzureMl {
             return Ok(found.clone());
         }
         let found = if name.is_empty() {
-            let call = Call::get(self.at(&["datastores"], &[("isDefault", "true")]), &READ);
+            let call = Call::get(self.address.at(&["datastores"], &[("isDefault", "true")]), &READ);
             let listed: Listed = self.client.read(call).await.map_err(CallError::into_port)?;
             listed.value.into_iter().next()
         } else {
@@ -170,7 +170,7 @@ impl AzureMl {
                     "location": location,
                     "properties": {"computeType": "AmlCompute", "properties": machines},
                 });
-                let call = Call::send(Method::PUT, self.at(&segments, &[]), body, &MAKE_COMPUTE);
+                let call = Call::send(Method::PUT, self.address.at(&segments, &[]), body, &MAKE_COMPUTE);
                 self.client.read(call).await.map_err(CallError::into_port)?
             }
         };

@@ -1,16 +1,15 @@
 //! Asking a model.
 
 use std::fmt;
-use std::sync::Arc;
 
 use pipeline::event::Answer;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use reqwest::{StatusCode, Url};
+use reqwest::{RequestBuilder, StatusCode, Url};
 use runner::ports::{PortError, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{HEALTH_PATH, SCORE_PATH, ServingSecrets};
-use crate::http::{Transport, bounded};
+use super::{EnvironmentSecrets, HEALTH_PATH, SCORE_PATH};
+use crate::http::{Transport, bounded, causes};
 
 /// So much of an answer is kept, in bytes.
 const KEPT: usize = 64 << 10;
@@ -46,7 +45,7 @@ pub(crate) struct Caller {
     answers: Transport,
     health: Transport,
     key: Option<(ApiKey, HeaderName)>,
-    secrets: Option<Arc<dyn ServingSecrets>>,
+    secrets: Option<EnvironmentSecrets>,
 }
 
 impl Caller {
@@ -56,7 +55,7 @@ impl Caller {
         example: &Url,
         answer_secs: u64,
         key: Option<ApiKey>,
-        secrets: Option<Arc<dyn ServingSecrets>>,
+        secrets: Option<EnvironmentSecrets>,
     ) -> Result<Self> {
         let key = match key {
             None => None,
@@ -86,7 +85,7 @@ impl Caller {
             let reason = format!("the secret {name} is named in settings, and no key vault is set to take it from");
             return Err(PortError::permanent(self.backend, reason));
         };
-        secrets.secret(name).await
+        secrets.get(name).await
     }
 
     /// Posts a body to what serves at this address.
@@ -102,25 +101,30 @@ impl Caller {
             value.set_sensitive(true);
             request = request.header(header.clone(), value);
         }
-        let request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body);
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => return Ok(Answer::Unreachable { reason: crate::http::causes(&error.without_url()) }),
-        };
-        let status = response.status().as_u16();
-        Ok(match bounded(response).await {
-            Ok(mut body) => {
-                body.truncate(KEPT);
-                Answer::Answered { status, body: String::from_utf8_lossy(&body).into_owned() }
-            }
-            Err(cut) => Answer::Unreachable { reason: cut.to_string() },
-        })
+        Ok(ask(request, body).await)
     }
 
     /// Whether what serves at this address says that it is ready. Looks once.
     pub async fn is_healthy(&self, address: &Url) -> Result<bool> {
         let asked = self.health.client()?.get(below(address, HEALTH_PATH)).send().await;
         Ok(asked.is_ok_and(|answer| answer.status() == StatusCode::OK))
+    }
+}
+
+/// Posts a body, and answers what came back, also when nobody answered.
+pub(crate) async fn ask(request: RequestBuilder, body: Vec<u8>) -> Answer {
+    let request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body);
+    let response = match request.send().await {
+        Ok(response) => response,
+        Err(error) => return Answer::Unreachable { reason: causes(&error.without_url()) },
+    };
+    let status = response.status().as_u16();
+    match bounded(response).await {
+        Ok(mut body) => {
+            body.truncate(KEPT);
+            Answer::Answered { status, body: String::from_utf8_lossy(&body).into_owned() }
+        }
+        Err(cut) => Answer::Unreachable { reason: cut.to_string() },
     }
 }
 

@@ -8,11 +8,7 @@
 //!
 //! [`ByEnvironment`] puts several backends behind one port: `qa` on Container Instances, `prod` on Kubernetes.
 
-use std::fmt;
 use std::sync::Arc;
-
-use async_trait::async_trait;
-use runner::ports::Result;
 
 mod by_environment;
 mod caller;
@@ -29,22 +25,11 @@ pub use caller::ApiKey;
 pub use image::{ImageSettings, Promote};
 pub use secrets::EnvironmentSecrets;
 
-pub(crate) use caller::{Caller, below};
+pub(crate) use caller::{Caller, ask, below};
 pub(crate) use container::{Container, HEALTH_PATH, PORT, SCORE_PATH};
 pub(crate) use image::Puller;
 pub(crate) use log::chunk;
 pub(crate) use names::{filled, name};
-
-/// Values that are kept elsewhere: keys of endpoints, passwords of registries.
-#[async_trait]
-pub trait ServingSecrets: fmt::Debug + Send + Sync {
-    /// The newest value of a secret. It is never logged.
-    ///
-    /// # Errors
-    ///
-    /// `Permanent`: there is no such secret, or we may not read it.
-    async fn secret(&self, name: &str) -> Result<String>;
-}
 
 /// What a backend is joined with.
 #[derive(Debug, Clone, Default)]
@@ -52,5 +37,5 @@ pub struct ServingParts {
     /// Brings an image to where the environment pulls it from; without it images are where settings say.
     pub promote: Option<Arc<dyn Promote>>,
     /// Where secrets come from; needed when settings name one.
-    pub secrets: Option<Arc<dyn ServingSecrets>>,
+    pub secrets: Option<EnvironmentSecrets>,
 }

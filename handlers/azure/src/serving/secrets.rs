@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use pipeline::names::EnvironmentName;
 use runner::ports::{PortError, Result, Secrets};
-
-use super::ServingSecrets;
 
 /// The secrets of one environment.
 #[derive(Debug, Clone)]
@@ -21,11 +18,9 @@ impl EnvironmentSecrets {
     pub fn new(secrets: Arc<dyn Secrets>, environment: EnvironmentName) -> Self {
         Self { secrets, environment }
     }
-}
 
-#[async_trait]
-impl ServingSecrets for EnvironmentSecrets {
-    async fn secret(&self, name: &str) -> Result<String> {
+    /// The newest value of a secret. It is never logged.
+    pub(crate) async fn get(&self, name: &str) -> Result<String> {
         let wrong = |reason: String| PortError::permanent("secrets", reason);
         let name = name.parse().map_err(|error| wrong(format!("{name:?} is no name of a secret: {error}")))?;
         let found = self.secrets.get(&self.environment, &name).await?;

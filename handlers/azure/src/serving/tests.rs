@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use pipeline::effect::{DeploymentSpec, ReplyTo};
 use pipeline::event::{Step, StepKey};
 use pipeline::names::Digest;
 use pipeline::release::{Limits, Model, Release};
 use reqwest::Url;
 
-use runner::ports::LogChunk;
+use runner::ports::{LogChunk, Result};
 
 use super::*;
 

@@ -1,16 +1,17 @@
 //! What the tests of all ways of serving have in common, and one port in front of several of them.
 
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use azure::{ByEnvironment, ServingParts, ServingSecrets};
+use azure::{ByEnvironment, EnvironmentSecrets, ServingParts};
 use jiff::{SignedDuration, Timestamp};
 use pipeline::effect::{DeploymentSpec, ReplyTo};
 use pipeline::event::{Answer, Step, StepKey};
-use pipeline::names::{Digest, RunId};
+use pipeline::names::{Digest, EnvironmentName, RunId, SecretName};
 use pipeline::release::{Limits, Model, Release};
 use runner::memory::Machine;
-use runner::ports::{Clock, DeploymentStatus, Deployments, PortError, Result};
+use runner::ports::{Clock, DeploymentStatus, Deployments, PortError, Result, Secret, Secrets};
 
 use crate::kubernetes;
 
@@ -36,15 +37,26 @@ impl Clock for Ticking {
 #[derive(Debug)]
 pub struct Vault;
 
+impl fmt::Display for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the vault")
+    }
+}
+
 #[async_trait]
-impl ServingSecrets for Vault {
-    async fn secret(&self, name: &str) -> Result<String> {
-        Ok(format!("secret-{name}"))
+impl Secrets for Vault {
+    async fn get(&self, _: &EnvironmentName, name: &SecretName) -> Result<Option<Secret>> {
+        Ok(Some(Secret::new(format!("secret-{name}"))))
+    }
+
+    async fn forget(&self, _: &EnvironmentName, _: &SecretName) -> Result<()> {
+        Ok(())
     }
 }
 
 pub fn parts() -> ServingParts {
-    ServingParts { promote: None, secrets: Some(Arc::new(Vault)) }
+    let secrets = EnvironmentSecrets::new(Arc::new(Vault), "qa".parse().unwrap());
+    ServingParts { promote: None, secrets: Some(secrets) }
 }
 
 /// A release; what its image does goes by the word that it is made of.

@@ -63,7 +63,7 @@ impl OnlineEndpoints {
         applied: Timestamp,
     ) -> Value {
         let release = &spec.release;
-        let environment = self.id(&["environments", &environment.name, "versions", &environment.version]);
+        let environment = self.address.id(&["environments", &environment.name, "versions", &environment.version]);
         let health = json!({
             "period": format!("PT{HEALTH_SECS}S"), "timeout": "PT5S", "failureThreshold": HEALTH_LOOKS, "successThreshold": 1,
             "initialDelay": format!("PT{HEALTH_SECS}S"),

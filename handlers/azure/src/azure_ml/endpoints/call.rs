@@ -1,17 +1,16 @@
 //! Asking what serves.
 
 use pipeline::event::Answer;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, Url};
 use runner::ports::Result;
 use serde::Deserialize;
 
 use super::{KEYS, OnlineEndpoints, Place};
 use crate::credential::Token;
-use crate::http::{Body, Call, CallError, bounded};
+use crate::http::{Body, Call, CallError};
+use crate::serving::ask;
 
-/// So much of an answer is kept, in bytes.
-const KEPT: usize = 64 << 10;
 /// The header that names the deployment, and no other, that is to answer.
 const DEPLOYMENT: &str = "azureml-model-deployment";
 
@@ -41,20 +40,8 @@ impl OnlineEndpoints {
         };
         let mut request = self.scoring.client()?.post(address).header(DEPLOYMENT, &place.deployment);
         if let Some(key) = self.key(place).await? {
-            request = request.header(reqwest::header::AUTHORIZATION, key);
+            request = request.header(AUTHORIZATION, key);
         }
-        let request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body);
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => return unreachable(error.without_url().to_string()),
-        };
-        let status = response.status().as_u16();
-        match bounded(response).await {
-            Ok(mut body) => {
-                body.truncate(KEPT);
-                Ok(Answer::Answered { status, body: String::from_utf8_lossy(&body).into_owned() })
-            }
-            Err(cut) => unreachable(cut.to_string()),
-        }
+        Ok(ask(request, body).await)
     }
 }

@@ -9,10 +9,12 @@ use runner::ports::{DeploymentStatus, Deployments, LogChunk, PortError, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::look::{Look, present};
+use super::super::present;
+use super::look::Look;
 use super::resources::{Endpoint, Phase};
 use super::{DEPLOY, LOGS, MAKE, OnlineEndpoints, Place, READ, REGISTER, SERVICE};
 use crate::http::{Call, CallError, Kind};
+use crate::serving::chunk;
 
 /// Lines of a log that are asked for.
 const LINES: u32 = 5000;
@@ -52,7 +54,7 @@ impl OnlineEndpoints {
 
     async fn start(&self, place: &Place, spec: &DeploymentSpec, look: &Look) -> Result<()> {
         let environment = self.environment(spec);
-        let url = self.url(&["environments", &environment.name, "versions", &environment.version]);
+        let url = self.address.at(&["environments", &environment.name, "versions", &environment.version], &[]);
         let found: Option<Value> = present(self.client.read(Call::get(url.clone(), &READ)).await)?;
         if found.is_none() {
             let call = Call::send(Method::PUT, url, environment.body.clone(), &REGISTER);
@@ -170,8 +172,6 @@ impl Deployments for OnlineEndpoints {
             }
             other => other.map_err(CallError::into_port)?,
         };
-        let text = log.content.unwrap_or_default();
-        let start = text.ceil_char_boundary(usize::try_from(from).unwrap_or(usize::MAX).min(text.len()));
-        Ok(LogChunk { text: text[start..].to_owned(), next: from.max(text.len() as u64), ended: false })
+        Ok(chunk(log.content.as_deref().unwrap_or_default(), from))
     }
 }

@@ -4,14 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Url;
 use runner::ports::Result;
 
+use super::super::present;
 use super::resources::{Deployment, Endpoint, Page};
 use super::{OnlineEndpoints, Place, READ, SERVICE};
 use crate::http::{Call, CallError, Kind, Progress};
 
 /// Pages of a list that are read before it is given up. An endpoint has 20 deployments at most.
 const PAGES_MAX: usize = 10;
-/// What is said when the workspace itself is not there: settings lead nowhere.
-const NOWHERE: [&str; 3] = ["ResourceGroupNotFound", "SubscriptionNotFound", "ParentResourceNotFound"];
 
 /// An endpoint with its deployments.
 #[derive(Debug)]
@@ -36,15 +35,6 @@ impl Look {
         let after = |last: Timestamp| last.saturating_add(SignedDuration::from_millis(1)).unwrap_or(last);
         let last = self.newest().and_then(Deployment::applied);
         last.map_or(now, |last| now.max(after(last)))
-    }
-}
-
-/// None for what is not there.
-pub(super) fn present<T>(answer: Result<T, CallError>) -> Result<Option<T>> {
-    match answer {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.kind == Kind::Gone && !NOWHERE.contains(&error.code.as_str()) => Ok(None),
-        Err(error) => Err(error.into_port()),
     }
 }
 
@@ -73,9 +63,13 @@ impl OnlineEndpoints {
             };
             deployments.extend(page.value);
             let Some(next) = page.next_link else { break };
-            url = Url::parse(&next).ok().filter(|next| next.origin() == self.base.origin()).ok_or_else(|| {
-                CallError::refused(SERVICE, format!("the list of deployments goes on at {next:?}, which is elsewhere"))
-            })?;
+            url =
+                Url::parse(&next).ok().filter(|next| next.origin() == self.address.base.origin()).ok_or_else(|| {
+                    CallError::refused(
+                        SERVICE,
+                        format!("the list of deployments goes on at {next:?}, which is elsewhere"),
+                    )
+                })?;
         }
         Ok(deployments)
     }
@@ -87,7 +81,7 @@ impl OnlineEndpoints {
         let Some(operation) = deployment.operation().and_then(|address| Url::parse(address).ok()) else {
             return Ok(unknown);
         };
-        match self.client.look(&operation, &self.base, &READ).await {
+        match self.client.look(&operation, &self.address.base, &READ).await {
             Ok(Progress::Failed { code, message }) => Ok(format!("deployment {name} failed, {code}: {message}")),
             // It is about something else, or kept no longer.
             Ok(_) => Ok(unknown),

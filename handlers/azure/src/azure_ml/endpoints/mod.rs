@@ -29,19 +29,21 @@ use reqwest::header::HeaderMap;
 use runner::ports::{Clock, PortError, Result};
 use serde::{Deserialize, Serialize};
 
+use super::address::Address;
 use crate::credential::Credential;
-use crate::http::{self, Client, Patience, Right, Transport};
+use crate::http::{Client, Patience, Right, Transport};
+use crate::serving::name;
 
 mod bodies;
 mod call;
 mod deployments;
 mod look;
-mod names;
 mod resources;
 mod settle;
 
 const SERVICE: &str = "Azure ML online endpoints";
-const API_VERSION: (&str, &str) = ("api-version", "2024-10-01");
+/// Characters of a name, at most.
+const NAME_MAX: usize = 32;
 
 const ROLE: &str = "AzureML Data Scientist on the workspace";
 const READ: Right = Right::role("look at an online endpoint", ROLE);
@@ -118,7 +120,7 @@ fn cloud() -> String {
 }
 
 fn timeout_secs() -> u64 {
-    http::TIMEOUT_SECS
+    crate::http::TIMEOUT_SECS
 }
 
 fn answer_timeout_secs() -> u64 {
@@ -129,7 +131,7 @@ fn answer_timeout_secs() -> u64 {
 pub struct OnlineEndpoints {
     client: Client,
     settings: OnlineEndpointsSettings,
-    base: Url,
+    address: Address,
     scoring: Transport,
 }
 
@@ -152,33 +154,18 @@ impl OnlineEndpoints {
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         settings.check()?;
-        let base = http::address("the address of Azure Resource Manager", &settings.base)?;
-        let transport = Transport::to(&[&base], settings.timeout_secs);
+        let OnlineEndpointsSettings { base, subscription, resource_group, workspace, .. } = &settings;
+        let address = Address::new(base, subscription, resource_group, workspace)?;
+        let transport = Transport::to(&[&address.base], settings.timeout_secs);
         let client =
             Client::new(SERVICE, transport, HeaderMap::new(), credential, clock).with_patience(Patience::SHORT);
         // Endpoints are where Resource Manager is: on the network, or in this process.
-        let scoring = Transport::to(&[&base], settings.answer_timeout_secs);
-        Ok(Self { client, settings, base, scoring })
-    }
-
-    /// What Azure Resource Manager calls something in the workspace.
-    fn id(&self, below: &[&str]) -> String {
-        let OnlineEndpointsSettings { subscription, resource_group, workspace, .. } = &self.settings;
-        let below: String = below.iter().map(|segment| format!("/{segment}")).collect();
-        format!(
-            "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/\
-             Microsoft.MachineLearningServices/workspaces/{workspace}{below}"
-        )
-    }
-
-    fn url(&self, below: &[&str]) -> Url {
-        let workspace = self.id(&[]);
-        let path: Vec<&str> = workspace.split('/').skip(1).chain(below.iter().copied()).collect();
-        http::join(&self.base, &path, &[API_VERSION])
+        let scoring = Transport::to(&[&address.base], settings.answer_timeout_secs);
+        Ok(Self { client, settings, address, scoring })
     }
 
     fn endpoint_url(&self, place: &Place, below: &[&str]) -> Url {
-        self.url(&[&["onlineEndpoints", &*place.endpoint], below].concat())
+        self.address.at(&[&["onlineEndpoints", &*place.endpoint], below].concat(), &[])
     }
 
     fn deployment_url(&self, place: &Place, below: &[&str]) -> Url {
@@ -188,10 +175,11 @@ impl OnlineEndpoints {
     fn place(&self, project: &Project, environment: &EnvironmentName, deployment: &DeploymentName) -> Place {
         let (project, environment) = (project.as_str(), environment.as_str());
         // An endpoint's name is there once in a region: whose it is goes into it.
-        let whose = self.id(&[]).to_ascii_lowercase();
+        let whose = self.address.id(&[]).to_ascii_lowercase();
+        let readable = format!("{project}-{environment}");
         Place {
-            endpoint: names::name(&format!("{project}-{environment}"), &[&whose, project, environment]),
-            deployment: names::name(deployment.as_str(), &[deployment.as_str()]),
+            endpoint: name(&[&whose, project, environment, &readable], NAME_MAX),
+            deployment: name(&[deployment.as_str()], NAME_MAX),
         }
     }
 }

@@ -46,14 +46,14 @@ impl AzureMl {
         let version = Digest::of(content.as_bytes());
         let name = format!("trainyard-{}", spec.project);
         let segments = ["codes", name.as_str(), "versions", &version.hex()[..40]];
-        let id = self.id(&segments);
+        let id = self.address.id(&segments);
         // The version is made last: where it is, the files are.
         if self.find::<Value>(&segments, &READ).await?.is_some() {
             return Ok((id, false));
         }
         let start = [&segments[..], &["startPendingUpload"]].concat();
         let body = json!({"pendingUploadType": "TemporaryBlobReference"});
-        let call = Call::send(Method::POST, self.at(&start, &[]), body, &UPLOAD);
+        let call = Call::send(Method::POST, self.address.at(&start, &[]), body, &UPLOAD);
         let upload: Upload = self.client.read(call).await.map_err(CallError::into_port)?;
         let opened = upload.blob_reference_for_consumption.and_then(|reference| {
             let signature = reference.credential?.sas_uri?;

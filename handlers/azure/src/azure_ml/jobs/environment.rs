@@ -48,7 +48,7 @@ impl AzureMl {
         let version = Digest::of(format!("{image}\n{}", conda.unwrap_or_default()).as_bytes());
         let name = format!("trainyard-{}", spec.project);
         let segments = ["environments", name.as_str(), "versions", &version.hex()[..20]];
-        let id = self.id(&segments);
+        let id = self.address.id(&segments);
         if self.find::<Value>(&segments, &READ).await?.is_some() {
             return Ok((id, false));
         }

@@ -81,7 +81,7 @@ impl JobPlatform for AzureMl {
         let order = self.order(spec).await?;
         // First noted, then asked for: from then on a job that the service does not show yet is known to come.
         self.note(&spec.name).await?;
-        let call = Call::send(Method::PUT, self.at(&["jobs", spec.name.as_str()], &[]), order.body, &SUBMIT);
+        let call = Call::send(Method::PUT, self.address.at(&["jobs", spec.name.as_str()], &[]), order.body, &SUBMIT);
         let submitted: Result<Job, CallError> = self.client.read(call).await;
         match submitted {
             Ok(job) => {
@@ -120,7 +120,8 @@ impl JobPlatform for AzureMl {
         if job.has_ended() || job.status() == "CancelRequested" {
             return Ok(());
         }
-        let call = Call::new(Method::POST, self.at(&["jobs", name.as_str(), "cancel"], &[]), Body::Nothing, &CANCEL);
+        let call =
+            Call::new(Method::POST, self.address.at(&["jobs", name.as_str(), "cancel"], &[]), Body::Nothing, &CANCEL);
         // What goes on from there is seen in the job's status.
         match self.client.call(call).await {
             Err(error) if matches!(error.status, 400 | 409) => match self.job(name).await? {

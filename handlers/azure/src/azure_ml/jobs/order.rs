@@ -52,7 +52,7 @@ impl AzureMl {
             "command": command,
             "codeId": code,
             "environmentId": environment,
-            "computeId": self.id(&["computes", &self.settings.compute.name]),
+            "computeId": self.address.id(&["computes", &self.settings.compute.name]),
             "environmentVariables": {DESCRIPTION: description},
             // Mounted, for an upload at the end is left out when a job fails.
             "outputs": {RESULT: {"jobOutputType": "uri_folder", "mode": "ReadWriteMount", "uri": place.uri() + "/"}},

@@ -82,7 +82,7 @@ impl ModelRegistry for AzureMl {
     async fn versions(&self, name: &ModelName, limit: usize) -> Result<Vec<ModelVersion>> {
         let top = limit.clamp(1, PAGE).to_string();
         let query = [("$top", top.as_str()), ("$orderBy", "createdtime desc"), ("listViewType", "ActiveOnly")];
-        let mut next = Some(self.at(&["models", name.as_str(), "versions"], &query));
+        let mut next = Some(self.address.at(&["models", name.as_str(), "versions"], &query));
         let mut versions: Vec<ModelVersion> = Vec::new();
         for _ in 0..PAGES_MAX {
             let Some(url) = next.take().filter(|_| versions.len() < limit) else { break };
@@ -104,7 +104,7 @@ impl AzureMl {
 
     /// Registers under this number; what is there then is answered, whosever it is.
     async fn try_to_register(&self, name: &ModelName, number: u64, body: &Value) -> Result<Option<Version>> {
-        let url = self.at(&["models", name.as_str(), "versions", &number.to_string()], &[]);
+        let url = self.address.at(&["models", name.as_str(), "versions", &number.to_string()], &[]);
         // A refusal is looked into at once, and what is lost is found by the next try.
         let call = Call::send(Method::PUT, url, body.clone(), &REGISTER).once();
         match self.client.read(call).await {
@@ -148,7 +148,7 @@ impl AzureMl {
 
     /// The next page of a list. A token is shown to nobody but the service.
     fn page(&self, link: &str) -> Result<Url> {
-        let url = Url::parse(link).ok().filter(|url| url.origin() == self.base.origin());
+        let url = Url::parse(link).ok().filter(|url| url.origin() == self.address.base.origin());
         url.ok_or_else(|| refused("the list of versions goes on at an address that is not the service's"))
     }
 }
