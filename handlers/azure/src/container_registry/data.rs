@@ -8,7 +8,6 @@ use pipeline::names::Digest;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use runner::ports::{Clock, Result};
-use serde_json::json;
 
 use super::token::RegistryToken;
 use super::{RegistrySettings, SERVICE};
@@ -33,10 +32,6 @@ const PULL: Right = Right::role(
 const PUSH: Right = Right::role(
     "tag an image in the registry",
     "AcrPush on the registry (Container Registry Repository Writer where roles are by repository)",
-);
-const LOCK: Right = Right::role(
-    "lock an image in the registry",
-    "Contributor on the registry (Container Registry Repository Writer where roles are by repository)",
 );
 
 /// A registry's data.
@@ -93,18 +88,6 @@ impl Data {
         let body = Body::Bytes(manifest.kind, manifest.bytes.clone());
         let call = Call::new(Method::PUT, self.manifests(repository, tag), body, &PUSH);
         self.client(repository, "pull,push").call(call).await.map(drop)
-    }
-
-    /// Allows or forbids to delete an image.
-    pub async fn keep(&self, repository: &str, image: &Digest, is_kept: bool) -> Result<(), CallError> {
-        let words: Vec<&str> = repository.split('/').collect();
-        let url = http::join(
-            &self.server,
-            &[&["acr", "v1"], &words[..], &["_manifests", image.as_str()]].concat(),
-            &[("api-version", "2021-07-01")],
-        );
-        let body = json!({"deleteEnabled": !is_kept});
-        self.client(repository, "metadata_write").call(Call::send(Method::PATCH, url, body, &LOCK)).await.map(drop)
     }
 
     fn manifests(&self, repository: &str, reference: &str) -> Url {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use pipeline::effect::DeploymentSpec;
-use pipeline::names::{Digest, EnvironmentName, Project, RunId};
+use pipeline::names::{Digest, Project};
 use reqwest::{Method, StatusCode, Url};
 use runner::ports::{Clock, PortError, Result};
 use serde_json::json;
@@ -82,45 +82,6 @@ impl Promotion {
             return Ok(is_there);
         }
         self.import(project, image, tag).await
-    }
-
-    /// Brings an image there for a run's release, and answers as what it is pulled then.
-    ///
-    /// # Errors
-    ///
-    /// As [`promote`](Self::promote); `Transient` while it is on its way.
-    pub async fn bring(
-        &self,
-        project: &Project,
-        image: &Digest,
-        environment: &EnvironmentName,
-        run: &RunId,
-    ) -> Result<String> {
-        if self.promote(project, image, &format!("{environment}-{run}")).await? {
-            return Ok(self.reference(project, image));
-        }
-        let (image, target) = (image.short(), &self.target);
-        Err(PortError::transient(SERVICE, format!("image {image} is on its way to {target}; it will be there soon")))
-    }
-
-    /// Forbids to delete an image: production needs it.
-    ///
-    /// # Errors
-    ///
-    /// The image is not there, or a right is missing.
-    pub async fn lock(&self, project: &Project, image: &Digest) -> Result<()> {
-        let repository = self.target.settings.repository(project);
-        self.data.keep(&repository, image, true).await.map_err(CallError::into_port)
-    }
-
-    /// Allows to delete an image that production needs no more.
-    ///
-    /// # Errors
-    ///
-    /// The image is not there, or a right is missing.
-    pub async fn unlock(&self, project: &Project, image: &Digest) -> Result<()> {
-        let repository = self.target.settings.repository(project);
-        self.data.keep(&repository, image, false).await.map_err(CallError::into_port)
     }
 
     fn is_at_home(&self) -> bool {
@@ -220,7 +181,12 @@ impl Promotion {
 #[async_trait]
 impl Promote for Promotion {
     async fn promote(&self, spec: &DeploymentSpec) -> Result<String> {
-        self.bring(&spec.project, &spec.release.image, &spec.environment, &spec.release.run).await
+        let DeploymentSpec { project, environment, release, .. } = spec;
+        if Self::promote(self, project, &release.image, &format!("{environment}-{}", release.run)).await? {
+            return Ok(self.reference(project, &release.image));
+        }
+        let (image, target) = (release.image.short(), &self.target);
+        Err(PortError::transient(SERVICE, format!("image {image} is on its way to {target}; it will be there soon")))
     }
 }
 

@@ -86,7 +86,8 @@ pub(super) const NEEDS: [Need; 13] = [
         role: "Container Registry Tasks Contributor",
         actions: &[
             "Microsoft.ContainerRegistry/registries/listBuildSourceUploadUrl/action",
-            "Microsoft.ContainerRegistry/registries/scheduleRun/action",
+            "Microsoft.ContainerRegistry/registries/taskruns/read",
+            "Microsoft.ContainerRegistry/registries/taskruns/write",
             "Microsoft.ContainerRegistry/registries/runs/read",
             "Microsoft.ContainerRegistry/registries/runs/cancel/action",
             "Microsoft.ContainerRegistry/registries/runs/listLogSasUrl/action",
@@ -96,8 +97,11 @@ pub(super) const NEEDS: [Need; 13] = [
     Need {
         steps: "package",
         place: Place::Registry,
-        role: "AcrPull",
-        actions: &["Microsoft.ContainerRegistry/registries/pull/read"],
+        role: "AcrPush",
+        actions: &[
+            "Microsoft.ContainerRegistry/registries/pull/read",
+            "Microsoft.ContainerRegistry/registries/push/write",
+        ],
         data_actions: &[],
     },
     Need {

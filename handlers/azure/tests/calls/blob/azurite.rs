@@ -11,27 +11,26 @@ use super::{both_who_put_one_large_object_have_put_it, keeps_all_promises, part_
 /// The variable that names one: `UseDevelopmentStorage=true` or another connection string.
 const VARIABLE: &str = "TRAINYARD_AZURITE";
 
-fn storage(container: &str) -> Option<BlobStorage> {
-    let Ok(account) = std::env::var(VARIABLE) else {
-        eprintln!("NOT RUN against Azurite: {VARIABLE} is not set; handlers/azure/tests/azurite.sh sets it");
-        return None;
-    };
+fn storage(container: &str) -> BlobStorage {
+    let account = std::env::var(VARIABLE).expect("tests/azurite.sh says where Azurite is");
     let container = container.into();
     let settings = BlobSettings { container, part_bytes: part_bytes(), ..BlobSettings::new(account) };
-    Some(BlobStorage::new(&settings, token(), Arc::new(SystemClock)).unwrap())
+    BlobStorage::new(&settings, token(), Arc::new(SystemClock)).unwrap()
 }
 
 #[tokio::test]
+#[ignore = "tests/azurite.sh runs it"]
 async fn azurite_keeps_all_promises() {
-    let Some(storage) = storage("trainyard") else { return };
+    let storage = storage("trainyard");
     both_who_put_one_large_object_have_put_it(&storage).await;
     keeps_all_promises(storage).await;
 }
 
 /// It does not know `startFrom`, so what it lists too much is left out here.
 #[tokio::test]
+#[ignore = "tests/azurite.sh runs it"]
 async fn azurite_goes_on_where_a_page_ended() {
-    let Some(storage) = storage(&fresh("paging")) else { return };
+    let storage = storage(&fresh("paging"));
     for number in 0..30 {
         storage.put(&format!("runs/{number:02}"), b"{}".to_vec(), Expect::Absent).await.unwrap();
     }
@@ -50,9 +49,10 @@ async fn azurite_goes_on_where_a_page_ended() {
 
 /// Two who find no container.
 #[tokio::test]
+#[ignore = "tests/azurite.sh runs it"]
 async fn azurite_makes_a_container_once() {
     let name = fresh("race");
-    let (Some(one), Some(other)) = (storage(&name), storage(&name)) else { return };
+    let (one, other) = (storage(&name), storage(&name));
     let both = futures::future::join(
         one.put("runs/a", b"1".to_vec(), Expect::Absent),
         other.put("runs/b", b"2".to_vec(), Expect::Absent),

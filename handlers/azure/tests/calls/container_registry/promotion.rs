@@ -1,5 +1,6 @@
 //! An image goes into another registry by its digest, and is found there by whoever asks again.
 
+use azure::Promote;
 use pipeline::names::Digest;
 use runner::ports::PortError;
 
@@ -63,8 +64,9 @@ async fn an_image_that_is_on_its_way_is_not_brought_again() {
 async fn a_release_waits_until_its_image_is_there() {
     let registries = Registries::new().await;
     let image = image(&registries, "package-1");
-    let environment = "prod".parse().unwrap();
-    let bring = async || registries.promotion.bring(&project(), &image, &environment, &run(1)).await;
+    let mut spec = crate::serving::release("prod", "prod-1", "image");
+    (spec.project, spec.release.image, spec.release.run) = (project(), image.clone(), run(1));
+    let bring = async || Promote::promote(&registries.promotion, &spec).await;
 
     let error = bring().await.unwrap_err();
     assert!(matches!(&error, PortError::Transient { reason, .. } if reason.contains("on its way")), "{error}");
@@ -124,25 +126,6 @@ async fn an_image_that_is_nowhere_is_an_error() {
     let error = registries.promotion.promote(&project(), &lost, "prod-r8-1").await.unwrap_err();
 
     assert!(matches!(error, PortError::Permanent { .. }), "{error}");
-}
-
-#[tokio::test]
-async fn an_image_that_production_needs_cannot_be_deleted_until_it_is_let_go() {
-    let registries = Registries::new().await;
-    let image = image(&registries, "package-1");
-    registries.promotion.promote(&project(), &image, "prod-r8-1").await.unwrap();
-    registries.clock.advance_secs(10);
-    let is_locked = || {
-        let mut world = registries.fake.world();
-        let there = &world.container_registry.registry("prodacr").repositories[REPOSITORY];
-        !there.manifests[image.as_str()].delete_enabled
-    };
-
-    registries.promotion.lock(&project(), &image).await.unwrap();
-    registries.promotion.lock(&project(), &image).await.unwrap();
-    assert!(is_locked());
-    registries.promotion.unlock(&project(), &image).await.unwrap();
-    assert!(!is_locked());
 }
 
 #[tokio::test]

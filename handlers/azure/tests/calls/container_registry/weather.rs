@@ -87,7 +87,6 @@ const CALLS: [Named<Registries>; 6] = [
             bench.promotion.promote(&project(), &image, "prod-r8-1").await?;
             bench.clock.advance_secs(120);
             assert!(bench.promotion.promote(&project(), &image, "prod-r8-1").await?);
-            bench.promotion.lock(&project(), &image).await?;
             assert!(bench.images.has(&image).await?);
             Ok(())
         })

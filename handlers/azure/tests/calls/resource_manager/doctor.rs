@@ -23,7 +23,11 @@ async fn a_doctor_says_which_role_is_missing_and_how_to_grant_it() {
     let fake = Fake::start().await;
     let group = format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}");
     fake.world().resource_manager.grant(&group, &["*/read", "Microsoft.Resources/deployments/*"], &[]);
-    fake.world().resource_manager.grant(REGISTRY, &["Microsoft.ContainerRegistry/registries/pull/read"], &[]);
+    fake.world().resource_manager.grant(
+        REGISTRY,
+        &["Microsoft.ContainerRegistry/registries/pull/read", "Microsoft.ContainerRegistry/registries/push/write"],
+        &[],
+    );
     let doctor = doctor(&fake, &[(Place::Infrastructure, &group), (Place::Registry, REGISTRY)], None);
 
     let findings = doctor.check().await;
