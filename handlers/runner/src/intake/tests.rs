@@ -1,5 +1,7 @@
 //! What a start asks of the outside world, and what it does not.
 
+use pipeline::names::Branch;
+
 use super::*;
 use crate::memory::Machine;
 
