@@ -301,24 +301,28 @@ pub struct Expect {
 }
 
 /// Where releases go.
+#[expect(clippy::manual_non_exhaustive, reason = "the private member is one of the text")]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Environment {
-    /// On what it runs.
-    pub target: Target,
     /// The gate before it; None: there is none.
     pub approval: Option<Approval>,
     /// Whether a failing release is replaced by the last good one. None: only in the last environment.
     pub rollback: Option<bool>,
+    /// Manifests of 0.1.0 say `local` here. On what an environment runs is the app's setting, so that one manifest is
+    /// right on a laptop and in the cloud.
+    #[serde(skip_serializing, deserialize_with = "only_local")]
+    #[schemars(skip)]
+    target: (),
 }
 
-/// On what an environment runs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Target {
-    /// Supervised processes behind the local router.
-    #[default]
-    Local,
+fn only_local<'de, D: serde::Deserializer<'de>>(target: D) -> Result<(), D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Target {
+        Local,
+    }
+    Target::deserialize(target).map(|Target::Local| ())
 }
 
 /// The gate before an environment.

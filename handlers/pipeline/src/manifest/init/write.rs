@@ -138,9 +138,8 @@ fn scoring(score: &DraftScore) -> String {
 
 fn environments() -> String {
     "environments:                   # in this order\n  \
-       qa: { target: local }\n  \
+       qa: {}\n  \
        prod:\n    \
-         target: local\n    \
          approval: { approvers: [], need: one, timeout_hours: 48 }   # no names: anyone may answer\n    \
          rollback: true\n"
         .to_owned()

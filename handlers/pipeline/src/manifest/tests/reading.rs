@@ -1,4 +1,4 @@
-use crate::manifest::{Environment, Goal, Manifest, Need, OnWorse, Target, Toggle, json_schema, read};
+use crate::manifest::{Environment, Goal, Manifest, Need, OnWorse, Toggle, json_schema, read};
 
 const EXAMPLE: &str = include_str!("../../../../../examples/diabetes_regression/trainyard.yml");
 
@@ -60,6 +60,17 @@ fn the_smallest_manifest_does_what_mlopspython_does() {
 }
 
 #[test]
+fn where_an_environment_runs_is_no_matter_of_the_manifest() {
+    let said = |target: &str| {
+        read("trainyard.yml", &format!("version: 1\nproject: p\nenvironments: {{ qa: {{ {target} }} }}\n"))
+    };
+
+    assert_eq!(said("target: local").unwrap(), said("").unwrap(), "as manifests of 0.1.0 have it");
+    let error = said("target: kubernetes").unwrap_err().to_string();
+    assert!(error.contains("target") && error.contains("local"), "{error}");
+}
+
+#[test]
 fn releases_go_to_qa_and_then_past_a_gate_to_prod() {
     let manifest = smallest();
 
@@ -68,7 +79,6 @@ fn releases_go_to_qa_and_then_past_a_gate_to_prod() {
     };
     assert_eq!((qa.as_str(), prod.as_str()), ("qa", "prod"));
     assert_eq!(*qa_settings, Environment::default());
-    assert_eq!(prod_settings.target, Target::Local);
     let gate = prod_settings.approval.as_ref().unwrap();
     assert_eq!((gate.need, gate.timeout_hours), (Need::One, 48.0));
     assert!(gate.approvers.is_empty() && !gate.requester_may_approve);

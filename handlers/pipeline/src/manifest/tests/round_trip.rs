@@ -169,7 +169,7 @@ fn environments() -> impl Strategy<Value = Vec<(EnvironmentName, Environment)>> 
     prop::collection::btree_map(name, environment, 1..=10).prop_map(|all| {
         all.into_iter()
             .map(|(name, (approval, rollback))| {
-                let environment = Environment { target: Target::Local, approval, rollback };
+                let environment = Environment { approval, rollback, ..Environment::default() };
                 (name.parse().unwrap(), environment)
             })
             .rev()
