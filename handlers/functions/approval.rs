@@ -54,7 +54,8 @@ async fn answer(app: &App, request: &HttpRequest<'_>) -> Result<HttpResponse, Re
         Verdict::Reject => format!("{by} rejected run {} for {environment}", run.number),
     };
     let message = message(&run, &environment, &by, answer);
-    app.runner.tell(&message).await?;
+    // Here and now: who approves has the decision on record when the answer comes.
+    app.runner.handle(&message).await?;
     Ok(taken(&run, &said))
 }
 

@@ -289,7 +289,14 @@ impl Effect {
     /// only after the question is on record; the others are harmless to ask again.
     #[must_use]
     pub fn is_answered_elsewhere(&self) -> bool {
-        matches!(self, Self::SubmitJob(_) | Self::BuildImage(_) | Self::Deploy(_) | Self::TellEnvironment { .. })
+        use EnvironmentEvent::Acquire;
+        matches!(
+            self,
+            Self::SubmitJob(_)
+                | Self::BuildImage(_)
+                | Self::Deploy(_)
+                | Self::TellEnvironment { event: Acquire { .. }, .. }
+        )
     }
 
     /// Whether it only tells people something. Such an effect is performed after the others, and that it could not be

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::try_join;
 use pipeline::effect::BuildSpec;
 use pipeline::names::{BuildName, Digest, Project};
 use runner::ports::{Artifacts, BuildStatus, Clock, Images, PortError, Result};
@@ -131,8 +132,8 @@ impl Images for RegistryImages {
         if found != BuildStatus::Unknown {
             return Ok(found);
         }
-        let snapshot = self.artifacts.get(&build.source).await?;
-        let model = self.artifacts.get(&build.model.digest).await?;
+        let (snapshot, model) =
+            try_join!(self.artifacts.get(&build.source), self.artifacts.get(&build.model.digest))?;
         let (spec, settings) = (build.clone(), self.registry.settings.clone());
         let made = tokio::task::spawn_blocking(move || context(&spec, &settings, &snapshot, model)).await;
         let made = made.map_err(|error| PortError::transient(SERVICE, format!("the context was given up: {error}")))?;

@@ -14,17 +14,18 @@ async fn a_step_takes_few_round_trips() {
     day.push(Fit::Mean).await;
     day.deliver(1).await;
 
-    let ordinary = |trip: &&Trip| {
-        use Step::{Check, Evaluate, Profile, Provision, Register, TestImage, Train};
-        [Check, Provision, Train, Evaluate, Register, TestImage, Profile].contains(&trip.step)
+    let most = |step: Step| match step {
+        // The code and the model, asked for at once.
+        Step::Package => (2, 2),
+        // The environment has a document of its own, written beside the run's; before an environment is asked for, and
+        // before something is deployed there, it is on record that the run does so.
+        Step::Deploy => (1, 4),
+        Step::SmokeTest => (1, 3),
+        _ => (1, 2),
     };
-    let trips: Vec<_> = day.trips.iter().filter(ordinary).collect();
-    assert_eq!(trips.len(), 7, "{:#?}", day.trips);
-    for trip in trips {
-        assert!(trip.reads <= 1 && trip.writes <= 2 && trip.sends <= 1, "{trip:?}");
-    }
-    // Others have more to write: an environment, and what it is told.
+    assert!(day.trips.len() >= 13, "{:#?}", day.trips);
     for trip in &day.trips {
-        assert!(trip.reads <= 2 && trip.writes <= 4 && trip.sends <= 1, "{trip:?}");
+        let (reads, writes) = most(trip.step);
+        assert!(trip.reads <= reads && trip.writes <= writes && trip.sends <= 1, "{trip:?} of {:#?}", day.trips);
     }
 }
