@@ -36,6 +36,7 @@ mod key_vault;
 mod kubernetes;
 mod launcher;
 mod mark;
+mod metrics;
 mod repositories;
 mod resource_manager;
 mod service_bus;
