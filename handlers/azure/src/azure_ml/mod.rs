@@ -26,6 +26,8 @@ use crate::http::{CallError, Kind, Right};
 mod address;
 mod compute;
 mod endpoints;
+mod existing;
+mod history;
 mod job;
 mod jobs;
 mod mlflow;
@@ -36,6 +38,10 @@ mod tags;
 mod workspace;
 
 pub use endpoints::{OnlineEndpoints, OnlineEndpointsSettings};
+pub use existing::{
+    BatchData, BatchEndpointSettings, BatchEndpointTraining, BatchInput, BatchOutput, ExistingTraining,
+    PublishedPipeline, PublishedPipelineSettings, PublishedPipelineTraining, TrainingResult,
+};
 pub use settings::{AzureMlCluster, AzureMlCompute, AzureMlSettings};
 
 use workspace::Workspace;
