@@ -11,8 +11,6 @@ use super::{ROLE, present};
 use crate::http::{Call, Right};
 
 const FIND: Right = Right::role("look for runs", ROLE);
-/// The tag with our name of the job that a run is.
-pub(super) const JOB_TAG: &str = "trainyardJob";
 /// The tag with our run.
 pub(super) const RUN_TAG: &str = "run";
 /// Runs that are asked for at once: those that two who came together have started, or the steps of a pipeline.

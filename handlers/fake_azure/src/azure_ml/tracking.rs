@@ -91,7 +91,7 @@ fn with_log(asked: &Asked<'_>, blob: &mut Blob, mut body: Value, name: &str, log
 
 fn run(name: &str, metrics: &BTreeMap<String, Value>, status: &str, now: Timestamp) -> Value {
     let metric = |(key, value)| json!({"key": key, "value": value, "timestamp": now.as_millisecond(), "step": 0});
-    let metrics: Vec<Value> = metrics.into_iter().map(metric).collect();
+    let metrics: Vec<Value> = metrics.iter().map(metric).collect();
     let word = match status {
         "Completed" => "FINISHED",
         "Failed" => "FAILED",

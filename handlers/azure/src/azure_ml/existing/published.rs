@@ -14,10 +14,11 @@ use pipeline::effect::JobSpec;
 use pipeline::names::JobName;
 use reqwest::{Method, Url};
 use runner::ports::{PortError, Result};
+use runner::reception::JOB_TAG;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::history::{JOB_TAG, RUN_TAG};
+use super::super::history::RUN_TAG;
 use super::super::workspace::Workspace;
 use super::super::{ROLE, SERVICE, tags};
 use super::record::Record;
