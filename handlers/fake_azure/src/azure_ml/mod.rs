@@ -15,6 +15,7 @@ mod assets;
 mod batch;
 mod computes;
 pub mod endpoints;
+mod ends;
 mod jobs;
 mod models;
 mod orders;
@@ -25,7 +26,8 @@ mod tracking;
 
 pub use batch::{BatchEndpoint, batch_host};
 pub use computes::Compute;
-pub use jobs::{Job, JobEnd, JobOrder, OnJob, Pace, Step};
+pub use ends::{JobEnd, JobOrder, OnJob, Step};
+pub use jobs::{Job, Pace};
 pub use models::Model;
 pub use pipelines::{Pipeline, step_id};
 pub use run::run_with_python;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::jobs::Step;
+use super::ends::Step;
 use super::pipelines::step_id;
 use super::{ACCOUNT, AzureMl, id};
 use crate::blob::Blob;

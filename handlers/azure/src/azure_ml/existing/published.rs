@@ -70,7 +70,6 @@ impl Way for Published {
         tags[JOB_TAG] = job.name.as_str().into();
         let body = json!({
             "ExperimentName": experiment,
-            "Description": format!("Job {} of Trainyard", job.name),
             "ParameterAssignments": assignments,
             // As the SDK writes it.
             "tags": tags,
