@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use azure::{
-    AzureMlSettings, BlobSettings, ContainerInstancesSettings, DoctorSettings, KubernetesSettings,
-    OnlineEndpointsSettings, Place, RegistrySettings, ResourceManagerSettings,
+    AzureMlSettings, BatchEndpointSettings, BlobSettings, ContainerInstancesSettings, DoctorSettings,
+    KubernetesSettings, OnlineEndpointsSettings, Place, PublishedPipelineSettings, RegistrySettings,
+    ResourceManagerSettings,
 };
 use cli::Failure;
 use pipeline::names::EnvironmentName;
@@ -17,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::deployments::{self, Choice, REGISTRIES};
 use super::services::{Services, needs_nobody};
-use super::{AZURE_ML, DOCTOR, REGISTRY, refused};
+use super::{AZURE_ML, BATCH_ENDPOINT, DOCTOR, PUBLISHED_PIPELINE, REGISTRY, refused};
 use crate::settings::Settings;
 
 /// Whoever asks waits for as long.
@@ -146,6 +147,16 @@ impl Looked {
             let it: AzureMlSettings = settings.needed(AZURE_ML, DOCTOR)?;
             let id = workspace(&it.subscription, &it.resource_group, &it.workspace);
             self.add(Place::Workspace, id, &it.base, it.timeout_secs);
+        }
+        if is("TRAINYARD_JOBS", "published_pipeline") {
+            let it: PublishedPipelineSettings = settings.needed(PUBLISHED_PIPELINE, DOCTOR)?;
+            let id = workspace(&it.subscription, &it.resource_group, &it.workspace);
+            self.add(Place::PublishedPipelines, id, &it.base, it.timeout_secs);
+        }
+        if is("TRAINYARD_JOBS", "batch_endpoint") {
+            let it: BatchEndpointSettings = settings.needed(BATCH_ENDPOINT, DOCTOR)?;
+            let id = workspace(&it.subscription, &it.resource_group, &it.workspace);
+            self.add(Place::BatchEndpoints, id, &it.base, it.timeout_secs);
         }
         if is("TRAINYARD_CHECKS", "container_registry") || is("TRAINYARD_IMAGES", "container_registry") {
             self.registry(Place::Registry, &settings.needed(REGISTRY, DOCTOR)?);

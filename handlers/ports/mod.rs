@@ -22,6 +22,10 @@ pub use services::Services;
 
 /// The workspace of Azure Machine Learning.
 const AZURE_ML: &str = "TRAINYARD_AZURE_ML";
+/// Its pipelines that train already.
+const PUBLISHED_PIPELINE: &str = "TRAINYARD_PUBLISHED_PIPELINE";
+/// And its batch endpoints that do.
+const BATCH_ENDPOINT: &str = "TRAINYARD_BATCH_ENDPOINT";
 /// The registry that builds, keeps and checks.
 const REGISTRY: &str = "TRAINYARD_CONTAINER_REGISTRY";
 /// What the doctor looks at besides what it finds out by itself.
@@ -74,6 +78,8 @@ enum Kind {
     ServiceBus,
     CodeHosts,
     AzureMl,
+    PublishedPipeline,
+    BatchEndpoint,
     Databricks,
     ContainerRegistry,
     ResourceManager,
@@ -158,7 +164,12 @@ impl Wiring<'_> {
             "TRAINYARD_STORE" | "TRAINYARD_ARTIFACTS" => &[("blob", Blob)],
             "TRAINYARD_BUS" => &[("service_bus", ServiceBus)],
             "TRAINYARD_SOURCE" => &[("code_hosts", CodeHosts)],
-            "TRAINYARD_JOBS" => &[("azure_ml", AzureMl), ("databricks", Databricks)],
+            "TRAINYARD_JOBS" => &[
+                ("azure_ml", AzureMl),
+                ("published_pipeline", PublishedPipeline),
+                ("batch_endpoint", BatchEndpoint),
+                ("databricks", Databricks),
+            ],
             "TRAINYARD_MODELS" => &[("azure_ml", AzureMl)],
             "TRAINYARD_CHECKS" | "TRAINYARD_IMAGES" => &[("container_registry", ContainerRegistry)],
             _ => &[("resource_manager", ResourceManager)],

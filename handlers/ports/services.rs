@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use azure::{
     AzureDevops, AzureMl, AzureMlSettings, BlobSettings, BlobStorage, ByStep, Cloud, ConnectionString, Credential,
-    DatabricksJobs, DatabricksSettings, DevopsSettings, Github, GithubSettings, Identity, PersonalAccessToken,
-    RegistryImages, RegistryJobs, RegistrySettings, Repositories, ResourceManager, ResourceManagerSettings, ServiceBus,
-    ServiceBusSettings,
+    DatabricksJobs, DatabricksSettings, DevopsSettings, ExistingTraining, Github, GithubSettings, Identity,
+    PersonalAccessToken, RegistryImages, RegistryJobs, RegistrySettings, Repositories, ResourceManager,
+    ResourceManagerSettings, ServiceBus, ServiceBusSettings,
 };
 use cli::Failure;
 use pipeline::event::Step;
 use runner::ports::{Artifacts, Bus, Clock, Images, Infrastructure, JobPlatform, Secrets, Source, Store, SystemClock};
 
-use super::{AZURE_ML, Kind, REGISTRY, nothing_embedded, refused};
+use super::{AZURE_ML, BATCH_ENDPOINT, Kind, PUBLISHED_PIPELINE, REGISTRY, nothing_embedded, refused};
 use crate::settings::{Settings, wrong};
 
 /// Where the classic app has its storage, and where we may have ours.
@@ -188,6 +188,20 @@ impl<'a> Services<'a> {
                 // Environments are made where they are used.
                 let steps = vec![Step::Provision, Step::Train];
                 Arc::new(ByStep::new(self.azure_ml(artifacts)?, steps, checks))
+            }
+            Kind::PublishedPipeline => {
+                let settings = self.settings.needed(PUBLISHED_PIPELINE, "TRAINYARD_JOBS")?;
+                let kept = (store.clone(), artifacts.clone());
+                let (manager, storage) = (self.of_manager()?, self.of_storage()?);
+                let made = ExistingTraining::published_pipeline(settings, manager, storage, self.clock(), kept);
+                Arc::new(ByStep::new(Arc::new(made.map_err(refused)?), vec![Step::Train], checks))
+            }
+            Kind::BatchEndpoint => {
+                let settings = self.settings.needed(BATCH_ENDPOINT, "TRAINYARD_JOBS")?;
+                let kept = (store.clone(), artifacts.clone());
+                let callers = (self.of_manager()?, self.identity()?.credential(self.hosts()?.azure_ml_scope));
+                let made = ExistingTraining::batch_endpoint(settings, callers, self.of_storage()?, self.clock(), kept);
+                Arc::new(ByStep::new(Arc::new(made.map_err(refused)?), vec![Step::Train], checks))
             }
             Kind::Databricks => {
                 let settings: DatabricksSettings = self.settings.needed("TRAINYARD_DATABRICKS", "TRAINYARD_JOBS")?;

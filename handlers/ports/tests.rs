@@ -34,6 +34,29 @@ fn one_line_puts_one_port_on_azure_and_leaves_the_others() {
 }
 
 #[test]
+fn what_trains_already_is_one_line_too() {
+    const PIPELINE: &str = r#"{"subscription": "s", "resource_group": "g", "workspace": "w", "projects": {"diabetes": {
+        "pipeline": {"published": "6d2f9c81-0b5e-4a47-b3d0-1e8f7c6a5b49"},
+        "result": {"folder": "azureml://datastores/d/paths/{job}"}}}}"#;
+    const ENDPOINT: &str = r#"{"subscription": "s", "resource_group": "g", "workspace": "w", "projects": {"diabetes": {
+        "endpoint": "retrain",
+        "outputs": {"model": {"type": "UriFolder", "uri": "azureml://datastores/d/paths/{job}"}}}}}"#;
+    for (word, name, value, wanted) in [
+        ("published_pipeline", "TRAINYARD_PUBLISHED_PIPELINE", PIPELINE, "published pipelines of Azure ML workspace w"),
+        ("batch_endpoint", "TRAINYARD_BATCH_ENDPOINT", ENDPOINT, "batch endpoints of Azure ML workspace w"),
+    ] {
+        let settings = of(&[("TRAINYARD_JOBS", word), (name, value)]);
+        let ports = wire(&Services::new(&settings), Some(Machine::new().ports())).unwrap();
+        assert!(ports.jobs.to_string().starts_with(wanted), "{}", ports.jobs);
+        let missing = refusal(&[("TRAINYARD_JOBS", word)]);
+        assert!(missing.contains(&format!("{name} is not set")), "{missing}");
+        let dialect = value.replace("UriFolder", "uri_folder").replace("\"published\"", "\"name\"");
+        let refused = refusal(&[("TRAINYARD_JOBS", word), (name, &dialect)]);
+        assert!(refused.contains(&format!("{name} cannot be read: unknown variant")), "{refused}");
+    }
+}
+
+#[test]
 fn all_of_azure_needs_no_machine() {
     let settings = of(&[
         ("TRAINYARD_STORE", "blob"),

@@ -29,8 +29,10 @@ const HANDED_ON: [&str; 10] = [
 ];
 
 /// The services that are asked through Azure Resource Manager, by their settings.
-const BEHIND_MANAGER: [&str; 7] = [
+const BEHIND_MANAGER: [&str; 9] = [
     "TRAINYARD_AZURE_ML",
+    "TRAINYARD_PUBLISHED_PIPELINE",
+    "TRAINYARD_BATCH_ENDPOINT",
     "TRAINYARD_CONTAINER_REGISTRY",
     "TRAINYARD_CONTAINER_INSTANCES",
     "TRAINYARD_KUBERNETES",

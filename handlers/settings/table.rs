@@ -83,7 +83,12 @@ pub const PORTS: [Setting; 10] = [
         "Where model repositories are: embedded, code_hosts (TRAINYARD_AZURE_DEVOPS and TRAINYARD_GITHUB say which \
          project is where; the others are embedded).",
     ),
-    setting("TRAINYARD_JOBS", "embedded", "What trains: embedded, azure_ml, databricks."),
+    setting(
+        "TRAINYARD_JOBS",
+        "embedded",
+        "What trains: embedded, azure_ml, databricks; or what is in a workspace of Azure ML already: published_pipeline, \
+         batch_endpoint.",
+    ),
     setting(
         "TRAINYARD_CHECKS",
         "embedded",
@@ -105,7 +110,7 @@ pub const PORTS: [Setting; 10] = [
 ];
 
 /// Of Azure's services and the code hosts: JSON, each the settings of that service as its module documents them.
-pub const SERVICES: [Setting; 15] = [
+pub const SERVICES: [Setting; 17] = [
     setting(
         "TRAINYARD_BLOB",
         "",
@@ -122,6 +127,20 @@ pub const SERVICES: [Setting; 15] = [
         "TRAINYARD_AZURE_ML",
         "",
         "{\"subscription\": ID, \"resource_group\": NAME, \"workspace\": NAME, \"compute\": {\"name\": \"cpu\"}}.",
+    ),
+    setting(
+        "TRAINYARD_PUBLISHED_PIPELINE",
+        "",
+        "{\"subscription\": ID, \"resource_group\": NAME, \"workspace\": NAME, \"projects\": {PROJECT: {\"pipeline\": \
+         {\"published\": ID}, \"parameters\": {\"model\": \"{job}\"}, \"result\": {\"folder\": \
+         \"azureml://datastores/NAME/paths/models/{job}\"}}}}; {\"endpoint\": ID} for a pipeline endpoint.",
+    ),
+    setting(
+        "TRAINYARD_BATCH_ENDPOINT",
+        "",
+        "{\"subscription\": ID, \"resource_group\": NAME, \"workspace\": NAME, \"projects\": {PROJECT: {\"endpoint\": \
+         NAME, \"inputs\": {\"data\": {\"type\": \"UriFolder\", \"uri\": \"azureml://..\"}}, \"outputs\": {\"model\": \
+         {\"type\": \"UriFolder\", \"uri\": \"azureml://datastores/NAME/paths/models/{job}\"}}}}}.",
     ),
     setting(
         "TRAINYARD_DATABRICKS",

@@ -36,6 +36,7 @@ mod key_vault;
 mod kubernetes;
 mod launcher;
 mod mark;
+mod metrics;
 mod repositories;
 mod resource_manager;
 mod service_bus;
@@ -44,7 +45,9 @@ mod text;
 
 pub use azure_devops::{AzureDevops, DevopsRepository, DevopsSettings, StatusPolicy};
 pub use azure_ml::{
-    AzureMl, AzureMlCluster, AzureMlCompute, AzureMlSettings, OnlineEndpoints, OnlineEndpointsSettings,
+    AzureMl, AzureMlCluster, AzureMlCompute, AzureMlSettings, BatchData, BatchEndpointSettings, BatchEndpointTraining,
+    BatchInput, BatchOutput, ExistingTraining, OnlineEndpoints, OnlineEndpointsSettings, PublishedPipeline,
+    PublishedPipelineSettings, PublishedPipelineTraining, TrainingResult,
 };
 pub use blob::{BlobSettings, BlobStorage};
 pub use by_step::ByStep;

@@ -351,6 +351,9 @@ fn handle(fake: &Fake, seen: &Seen) -> Told {
         host if host.ends_with(".blob.core.windows.net") => world.blob.answer(&asked),
         host if host.ends_with(".servicebus.windows.net") => world.service_bus.answer(&asked),
         host if host.ends_with(".vault.azure.net") => world.key_vault.answer(&asked),
+        host if host.ends_with(".inference.ml.azure.com") && world.azure_ml.is_batch(&asked) => {
+            world.azure_ml.invoke(&asked)
+        }
         host if host.ends_with(".inference.ml.azure.com") => world.azure_ml.endpoints.score(&asked),
         host if is_served(host) => served(&mut world, &asked),
         _ => Told::empty(404),

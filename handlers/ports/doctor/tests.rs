@@ -85,6 +85,21 @@ fn what_ports_use_is_looked_at_once() {
     );
 }
 
+#[test]
+fn what_trains_already_is_looked_at_by_what_starting_it_takes() {
+    let place = json!({"subscription": "s", "resource_group": "g", "workspace": "w", "projects": {}}).to_string();
+    for (word, name, wanted) in [
+        ("published_pipeline", "TRAINYARD_PUBLISHED_PIPELINE", Place::PublishedPipelines),
+        ("batch_endpoint", "TRAINYARD_BATCH_ENDPOINT", Place::BatchEndpoints),
+    ] {
+        let mut looked = Looked::default();
+        looked.take(&of(&[("TRAINYARD_JOBS", word.into()), (name, place.clone())])).unwrap();
+        let all = looked.settings();
+        let id = format!("{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/w");
+        assert_eq!((all.len(), all[0].resources.clone()), (1, [(wanted, id)].into()));
+    }
+}
+
 #[tokio::test]
 async fn one_machine_has_nothing_to_look_at() {
     let settings = of(&[("TRAINYARD_AZURE_ML", "{\"not\": \"used\"}".into())]);

@@ -2,22 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use pipeline::names::JobName;
 use reqwest::Url;
+use reqwest::header::HeaderValue;
 use runner::ports::Result;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{AzureMl, ROLE, present};
-use crate::http::{self, Call, Right};
+use super::workspace::Workspace;
+use super::{ROLE, present};
+use crate::http::{self, Call, Kind, Right};
 
 const READ_METRICS: Right = Right::role("read the metrics of a job", ROLE);
+const READ_LOG: Right = Right::role("read the log of a job", ROLE);
 const READ_RUN: Right = Right::role("read what a job said", ROLE);
+
+/// As much of a log as is read at a time, in bytes.
+pub(super) const LOG_PART: usize = 256 << 10;
+/// Names of logs begin so: those of commands, those of the first SDK, those of its pipelines.
+const LOGS: [&str; 5] = [
+    "user_logs/std_log",
+    "azureml-logs/70_driver_log",
+    "logs/azureml/executionlogs",
+    "logs/azureml/stderrlogs",
+    "logs/azureml/stdoutlogs",
+];
+const STORAGE_VERSION: &str = "2025-01-05";
 
 /// What run history knows of a job.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Details {
+    #[serde(default)]
+    pub status: String,
     #[serde(default)]
     error: Value,
     /// Addresses that carry their own signature, by the names of the files.
@@ -56,28 +72,42 @@ impl Metric {
     }
 }
 
-impl AzureMl {
+impl Workspace {
     /// The last value of each metric that a job has logged to MLflow; none for a job that the service does not know.
-    pub(super) async fn logged(&self, job: &str) -> Result<BTreeMap<String, f64>> {
-        let workspace = self.address.id(&[]);
-        let path = format!("mlflow/v2.0{workspace}/api/2.0/mlflow/runs/get");
-        let url = self.tracked(&path, &[("run_id", job)]).await?;
+    pub async fn logged(&self, job: &str) -> Result<BTreeMap<String, f64>> {
+        let url = self.tracked("mlflow/v2.0", "api/2.0/mlflow/runs/get", &[("run_id", job)]).await?;
         let found: Option<Found> = present(self.client.read(Call::get(url, &READ_METRICS)).await)?;
         let metrics = found.map(|found| found.run.data.metrics).unwrap_or_default();
         Ok(metrics.into_iter().filter_map(|metric| Some((metric.key.clone(), metric.number()?))).collect())
     }
 
     /// What run history knows of a job; None: nothing.
-    pub(super) async fn details(&self, experiment: &str, job: &JobName) -> Result<Option<Details>> {
-        let workspace = self.address.id(&[]);
-        let path = format!("history/v1.0{workspace}/experiments/{experiment}/runs/{job}/details");
-        let url = self.tracked(&path, &[]).await?;
+    pub async fn details(&self, experiment: &str, job: &str) -> Result<Option<Details>> {
+        let below = format!("experiments/{experiment}/runs/{job}/details");
+        let url = self.tracked("history/v1.0", &below, &[]).await?;
         present(self.client.read(Call::get(url, &READ_RUN)).await)
     }
 
-    async fn tracked(&self, path: &str, query: &[(&str, &str)]) -> Result<Url> {
+    /// What a file at an address that carries its own signature has from this byte on, a little more than a part of it.
+    pub async fn log_part(&self, address: Url, from: u64) -> Result<Vec<u8>> {
+        let to = from.saturating_add(LOG_PART as u64);
+        let range = HeaderValue::from_str(&format!("bytes={from}-{to}")).map_err(super::refused)?;
+        let call = Call::get(address, &READ_LOG)
+            .with("x-ms-range", range)
+            .with("x-ms-version", HeaderValue::from_static(STORAGE_VERSION));
+        match self.opened.call(call).await {
+            Ok(answer) => Ok(answer.body),
+            // Nothing beyond what was read already, or nothing yet.
+            Err(error) if error.status == 416 || error.kind == Kind::Gone => Ok(Vec::new()),
+            Err(error) => Err(error.into_port()),
+        }
+    }
+
+    /// The address of something that a service of the region has of the workspace.
+    pub async fn tracked(&self, service: &str, below: &str, query: &[(&str, &str)]) -> Result<Url> {
+        let path = format!("{service}{}/{below}", self.address.id(&[]));
         let path: Vec<&str> = path.split('/').collect();
-        Ok(http::join(&self.workspace().await?.tracking, &path, query))
+        Ok(http::join(&self.facts().await?.tracking, &path, query))
     }
 }
 
@@ -91,10 +121,20 @@ impl Details {
 
     /// Where the log of the job's commands is.
     pub fn log(&self) -> Result<Option<Url>> {
-        let files = self.log_files.iter().flatten();
-        let mut logs = files.filter(|(name, _)| name.starts_with("user_logs/std_log"));
-        let Some((_, address)) = logs.next() else { return Ok(None) };
-        // Without its text: there is a signature in it.
-        Url::parse(address).map(Some).map_err(|_| super::refused("the address of the job's log cannot be read"))
+        Ok(self.logs()?.into_iter().find(|(name, _)| name.starts_with("user_logs/std_log")).map(|(_, address)| address))
+    }
+
+    /// Where files are that people read to learn what a job, a step or a pipeline did, by their names.
+    pub fn logs(&self) -> Result<Vec<(&str, Url)>> {
+        let mut found = Vec::new();
+        for (name, address) in self.log_files.iter().flatten() {
+            if LOGS.iter().any(|beginning| name.starts_with(beginning)) {
+                // Without its text: there is a signature in it.
+                let address = Url::parse(address);
+                let address = address.map_err(|_| super::refused("the address of the job's log cannot be read"))?;
+                found.push((name.as_str(), address));
+            }
+        }
+        Ok(found)
     }
 }

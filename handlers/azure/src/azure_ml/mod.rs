@@ -15,34 +15,36 @@
 //! [Azure/azure-rest-api-specs](https://github.com/Azure/azure-rest-api-specs); what they leave open is as the package
 //! [azure-ai-ml](https://pypi.org/project/azure-ai-ml/) does it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use reqwest::Method;
-use reqwest::header::HeaderMap;
 use runner::ports::{Artifacts, Clock, PortError, Result};
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-use tokio::sync::{Mutex, OnceCell};
 
-use crate::credential::{Anybody, Credential};
-use crate::http::{Call, CallError, Client, Kind, Patience, Right, Transport};
+use crate::credential::Credential;
+use crate::http::{CallError, Kind, Right};
 
 mod address;
+mod compute;
 mod endpoints;
+mod existing;
+mod history;
+mod job;
 mod jobs;
 mod mlflow;
 mod models;
 mod place;
 mod settings;
+mod tags;
 mod workspace;
 
 pub use endpoints::{OnlineEndpoints, OnlineEndpointsSettings};
+pub use existing::{
+    BatchData, BatchEndpointSettings, BatchEndpointTraining, BatchInput, BatchOutput, ExistingTraining,
+    PublishedPipeline, PublishedPipelineSettings, PublishedPipelineTraining, TrainingResult,
+};
 pub use settings::{AzureMlCluster, AzureMlCompute, AzureMlSettings};
 
-use address::Address;
-use workspace::{Datastore, Workspace};
+use workspace::Workspace;
 
 const SERVICE: &str = "Azure Machine Learning";
 const API_VERSION: (&str, &str) = ("api-version", "2024-10-01");
@@ -52,17 +54,8 @@ const READ: Right = Right::role("read the workspace", ROLE);
 /// A workspace.
 pub struct AzureMl {
     settings: AzureMlSettings,
-    address: Address,
-    /// Azure Resource Manager and, with the same token, the tracking service.
-    client: Client,
-    /// For addresses that carry their own signature.
-    opened: Client,
-    storage: Arc<dyn Credential>,
-    clock: Arc<dyn Clock>,
+    workspace: Workspace,
     artifacts: Arc<dyn Artifacts>,
-    /// Read once, for it does not change.
-    workspace: OnceCell<Workspace>,
-    datastores: Mutex<BTreeMap<String, Datastore>>,
 }
 
 impl AzureMl {
@@ -80,26 +73,8 @@ impl AzureMl {
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         settings.check()?;
-        let AzureMlSettings { base, subscription, resource_group, workspace, .. } = &settings;
-        let address = Address::new(base, subscription, resource_group, workspace)?;
-        let client = |credential: Arc<dyn Credential>| {
-            let transport = Transport::to(&[&address.base], settings.timeout_secs);
-            Client::new(SERVICE, transport, HeaderMap::new(), credential, clock.clone()).with_patience(Patience::SHORT)
-        };
-        let (client, opened) = (client(management), client(Arc::new(Anybody)));
-        let (workspace, datastores) = Default::default();
-        Ok(Self { settings, address, client, opened, storage, clock, artifacts, workspace, datastores })
-    }
-
-    /// Reads something in the workspace, if it is there.
-    async fn find<T: DeserializeOwned>(&self, segments: &[&str], right: &Right) -> Result<Option<T>> {
-        present(self.client.read(Call::get(self.address.at(segments, &[]), right)).await)
-    }
-
-    /// Makes something in the workspace, or finds that it is made.
-    async fn make<T: DeserializeOwned>(&self, segments: &[&str], body: Value, right: &Right) -> Result<T> {
-        let call = Call::send(Method::PUT, self.address.at(segments, &[]), body, right);
-        self.client.read(call).await.map_err(CallError::into_port)
+        let workspace = Workspace::new(settings.whereabouts(), management, storage, clock)?;
+        Ok(Self { settings, workspace, artifacts })
     }
 }
 
@@ -119,7 +94,7 @@ fn refused(reason: impl fmt::Display) -> PortError {
 
 impl fmt::Display for AzureMl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Azure ML workspace {}", self.settings.workspace)
+        self.workspace.fmt(f)
     }
 }
 
@@ -127,7 +102,7 @@ impl fmt::Debug for AzureMl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AzureMl")
             .field("settings", &self.settings)
-            .field("client", &self.client)
+            .field("client", &self.workspace.client)
             .finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 use runner::ports::{PortError, Result};
 use serde::{Deserialize, Serialize};
 
+use super::workspace::Whereabouts;
 use crate::http;
 
 /// A workspace, and where and in what its jobs run.
@@ -101,6 +102,20 @@ fn idle_secs() -> u32 {
 }
 
 impl AzureMlSettings {
+    /// Where that is.
+    pub(super) fn whereabouts(&self) -> Whereabouts {
+        Whereabouts {
+            subscription: self.subscription.clone(),
+            resource_group: self.resource_group.clone(),
+            workspace: self.workspace.clone(),
+            datastore: self.datastore.clone(),
+            base: self.base.clone(),
+            tracking: self.tracking.clone(),
+            storage: self.storage.clone(),
+            timeout_secs: self.timeout_secs,
+        }
+    }
+
     /// What the service would refuse only when the first job comes.
     pub(super) fn check(&self) -> Result<()> {
         let wrong = |why: &str| {

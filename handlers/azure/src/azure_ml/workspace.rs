@@ -1,24 +1,60 @@
-//! What has to be known of the workspace itself: its region, its tracking service, its datastores.
+//! A workspace, as everything that works in it reaches it: its resources, its region, its tracking service, its
+//! datastores.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
+use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
-use runner::ports::{PortError, Result};
+use runner::ports::{Clock, Result};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::{Mutex, OnceCell};
 
+use super::address::Address;
 use super::place::Place;
-use super::{AzureMl, READ, SERVICE, refused};
+use super::{READ, SERVICE, present, refused};
 use crate::blob::Container;
-use crate::http::{self, Call, CallError, Right};
+use crate::credential::{Anybody, Credential};
+use crate::http::{self, Call, CallError, Client, Patience, Right, Transport};
 
-const MAKE_COMPUTE: Right =
-    Right::role("make the compute cluster", "AzureML Compute Operator (or Contributor) on the workspace");
+/// Where a workspace is and how it is called, as settings say.
+#[derive(Debug, Clone)]
+pub(super) struct Whereabouts {
+    pub subscription: String,
+    pub resource_group: String,
+    pub workspace: String,
+    /// None: the workspace's default datastore.
+    pub datastore: Option<String>,
+    /// The address of Azure Resource Manager.
+    pub base: String,
+    /// The address of the tracking service. None: the one that the workspace names.
+    pub tracking: Option<String>,
+    /// The address of the storage account. None: the one that the datastore names.
+    pub storage: Option<String>,
+    pub timeout_secs: u64,
+}
+
+/// A workspace.
+pub(super) struct Workspace {
+    whereabouts: Whereabouts,
+    pub address: Address,
+    /// Azure Resource Manager and, with the same token, the tracking service.
+    pub client: Client,
+    /// For addresses that carry their own signature.
+    pub opened: Client,
+    storage: Arc<dyn Credential>,
+    pub clock: Arc<dyn Clock>,
+    /// Read once, for they do not change.
+    facts: OnceCell<Facts>,
+    datastores: Mutex<BTreeMap<String, Datastore>>,
+}
 
 /// What is asked once.
 #[derive(Debug)]
-pub(super) struct Workspace {
+pub(super) struct Facts {
     pub location: String,
     /// The address of the tracking service, without a path.
     pub tracking: Url,
@@ -64,15 +100,46 @@ struct Store {
     protocol: Option<String>,
 }
 
-impl AzureMl {
-    pub(super) async fn workspace(&self) -> Result<&Workspace> {
-        self.workspace.get_or_try_init(|| self.read_workspace()).await
+impl Workspace {
+    /// A workspace, called as `management` (for Azure Resource Manager), with its storage account opened by `storage`.
+    /// Nothing is asked yet.
+    pub fn new(
+        whereabouts: Whereabouts,
+        management: Arc<dyn Credential>,
+        storage: Arc<dyn Credential>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let Whereabouts { base, subscription, resource_group, workspace, timeout_secs, .. } = &whereabouts;
+        let address = Address::new(base, subscription, resource_group, workspace)?;
+        let client = |credential: Arc<dyn Credential>| {
+            let transport = Transport::to(&[&address.base], *timeout_secs);
+            Client::new(SERVICE, transport, HeaderMap::new(), credential, clock.clone()).with_patience(Patience::SHORT)
+        };
+        let (client, opened) = (client(management), client(Arc::new(Anybody)));
+        let (facts, datastores) = Default::default();
+        Ok(Self { whereabouts, address, client, opened, storage, clock, facts, datastores })
     }
 
-    async fn read_workspace(&self) -> Result<Workspace> {
+    /// Reads something in the workspace, if it is there.
+    pub async fn find<T: DeserializeOwned>(&self, segments: &[&str], right: &Right) -> Result<Option<T>> {
+        present(self.client.read(Call::get(self.address.at(segments, &[]), right)).await)
+    }
+
+    /// Makes something in the workspace, or finds that it is made.
+    pub async fn make<T: DeserializeOwned>(&self, segments: &[&str], body: Value, right: &Right) -> Result<T> {
+        let call = Call::send(Method::PUT, self.address.at(segments, &[]), body, right);
+        self.client.read(call).await.map_err(CallError::into_port)
+    }
+
+    /// What the workspace says of itself.
+    pub async fn facts(&self) -> Result<&Facts> {
+        self.facts.get_or_try_init(|| self.read_facts()).await
+    }
+
+    async fn read_facts(&self) -> Result<Facts> {
         let call = Call::get(self.address.at(&[], &[]), &READ);
         let found: Resource = self.client.read(call).await.map_err(CallError::into_port)?;
-        let tracking = match &self.settings.tracking {
+        let tracking = match &self.whereabouts.tracking {
             Some(address) => http::address("`tracking`", address)?,
             None => {
                 let named = found.properties["mlFlowTrackingUri"].as_str().unwrap_or_default();
@@ -86,12 +153,12 @@ impl AzureMl {
                 host
             }
         };
-        Ok(Workspace { location: found.location, tracking })
+        Ok(Facts { location: found.location, tracking })
     }
 
     /// The datastore that is set, or else the workspace's default.
-    pub(super) async fn datastore(&self) -> Result<Datastore> {
-        self.datastore_named(self.settings.datastore.as_deref().unwrap_or_default()).await
+    pub async fn datastore(&self) -> Result<Datastore> {
+        self.datastore_named(self.whereabouts.datastore.as_deref().unwrap_or_default()).await
     }
 
     /// A datastore by its name; the empty name is the default's.
@@ -124,7 +191,7 @@ impl AzureMl {
                 store.datastore_type
             )));
         };
-        let address = match &self.settings.storage {
+        let address = match &self.whereabouts.storage {
             Some(address) => address.trim_end_matches('/').to_owned(),
             None => {
                 let protocol = store.protocol.as_deref().unwrap_or("https");
@@ -138,53 +205,22 @@ impl AzureMl {
     }
 
     /// What is at a place, if there is something.
-    pub(super) async fn read(&self, place: &Place) -> Result<Option<Vec<u8>>> {
+    pub async fn read(&self, place: &Place) -> Result<Option<Vec<u8>>> {
         self.datastore_named(&place.datastore).await?.container.get(&place.path).await
     }
 
     /// The files at or below a place, by their paths on the datastore.
-    pub(super) async fn list(&self, place: &Place) -> Result<BTreeMap<String, u64>> {
+    pub async fn list(&self, place: &Place) -> Result<BTreeMap<String, u64>> {
         let found = self.datastore_named(&place.datastore).await?.container.list(&place.path).await?;
         // `model` begins `model2` as well.
         let folder = format!("{}/", place.path);
         Ok(found.into_iter().filter(|(name, _)| *name == place.path || name.starts_with(&folder)).collect())
     }
+}
 
-    /// Has the compute cluster, making it where settings say so. A cluster that is being made is worth another try.
-    pub(super) async fn ensure_compute(&self) -> Result<()> {
-        let compute = &self.settings.compute;
-        let Some(cluster) = &compute.create else { return Ok(()) };
-        let segments = ["computes", compute.name.as_str()];
-        let found: Option<Resource> = self.find(&segments, &READ).await?;
-        let found = match found {
-            Some(found) => found,
-            None => {
-                let location = &self.workspace().await?.location;
-                let scale = json!({
-                    "minNodeCount": 0,
-                    "maxNodeCount": cluster.nodes,
-                    "nodeIdleTimeBeforeScaleDown": format!("PT{}S", cluster.idle_secs),
-                });
-                let machines = json!({"vmSize": cluster.size, "vmPriority": "Dedicated", "scaleSettings": scale});
-                let body = json!({
-                    "location": location,
-                    "properties": {"computeType": "AmlCompute", "properties": machines},
-                });
-                let call = Call::send(Method::PUT, self.address.at(&segments, &[]), body, &MAKE_COMPUTE);
-                self.client.read(call).await.map_err(CallError::into_port)?
-            }
-        };
-        let name = &compute.name;
-        match found.properties["provisioningState"].as_str() {
-            None | Some("Succeeded") => Ok(()),
-            Some(state @ ("Failed" | "Canceled")) => {
-                let why = found.properties["provisioningErrors"][0]["error"]["message"].as_str();
-                let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-                let advice = "look at the cluster in the workspace, remove it, then try the run again";
-                Err(refused(format!("compute cluster {name} could not be made ({state}){why}; {advice}")))
-            }
-            Some(_) => Err(PortError::transient(SERVICE, format!("compute cluster {name} is being made"))),
-        }
+impl fmt::Display for Workspace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Azure ML workspace {}", self.whereabouts.workspace)
     }
 }
 

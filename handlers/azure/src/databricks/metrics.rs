@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::run::Run;
 use super::{DatabricksJobs, is_gone};
 use crate::http::{self, Call, CallError, Right};
+use crate::metrics;
 
 const READ: Right = Right::role("read the metrics of a run", "CAN READ on the MLflow experiment");
 const MLFLOW: [&str; 4] = ["api", "2.0", "mlflow", "runs"];
@@ -56,24 +57,16 @@ struct Metric {
     value: Value,
 }
 
+impl From<metrics::Metrics> for Metrics {
+    fn from(metrics::Metrics { numbers, problems }: metrics::Metrics) -> Self {
+        Self { numbers, problems, said: Vec::new() }
+    }
+}
+
 impl Metrics {
     /// From names and values. What is no number, or one that cannot be compared, is a problem.
     pub fn of(members: Map<String, Value>) -> Self {
-        let mut metrics = Self::default();
-        for (name, value) in members {
-            // MLflow writes NaN and infinity as text.
-            let number = value.as_f64().filter(|number| number.is_finite());
-            match number {
-                Some(number) => drop(metrics.numbers.insert(name, number)),
-                None => {
-                    let value: String = value.to_string().chars().take(40).collect();
-                    metrics
-                        .problems
-                        .push(format!("the metric `{name}` is {value}, which can be compared with nothing"));
-                }
-            }
-        }
-        metrics
+        metrics::Metrics::of(members).into()
     }
 
     fn logged(run: Logged) -> Self {
@@ -118,22 +111,5 @@ impl DatabricksJobs {
             }
         }
         Ok(Metrics::default())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_cannot_be_compared_is_said_and_left_out() {
-        let members = json!({"mse": 0.5, "rows": 442, "r2": "NaN", "kind": "ridge", "gap": null});
-        let Value::Object(members) = members else { panic!("an object") };
-
-        let metrics = Metrics::of(members);
-
-        assert_eq!(metrics.numbers, [("mse".to_owned(), 0.5), ("rows".into(), 442.0)].into());
-        assert_eq!(metrics.problems.len(), 3);
-        assert!(metrics.problems.contains(&"the metric `r2` is \"NaN\", which can be compared with nothing".into()));
     }
 }

@@ -14,6 +14,7 @@ use super::record::Record;
 use super::run::{Ending, Output, Run};
 use super::{DatabricksJobs, SERVICE};
 use crate::http::CallError;
+use crate::metrics;
 use crate::text::first;
 
 /// The file of metrics among a job's outputs.
@@ -130,13 +131,7 @@ impl DatabricksJobs {
         if let Some(folder) = &record.outputs {
             let path = format!("{folder}/{METRICS}");
             if let Found::Bytes(bytes) = self.file(&path).await.map_err(CallError::into_port)? {
-                return Ok(match serde_json::from_slice(&bytes) {
-                    Ok(members) => Metrics::of(members),
-                    Err(error) => Metrics {
-                        problems: vec![format!("{path} must be one JSON object of names and numbers: {error}")],
-                        ..Metrics::default()
-                    },
-                });
+                return Ok(metrics::Metrics::read(&path, &bytes).into());
             }
         }
         self.metrics_logged(run, &record.experiments).await.map_err(CallError::into_port)

@@ -14,6 +14,10 @@ pub enum Place {
     ContainerInstances,
     /// The workspace of Azure Machine Learning.
     Workspace,
+    /// A workspace whose published pipelines train.
+    PublishedPipelines,
+    /// A workspace whose batch endpoints train.
+    BatchEndpoints,
     /// The registry that builds and keeps images.
     Registry,
     /// The registry that production pulls from, where it is another one.
@@ -40,7 +44,7 @@ pub(super) struct Need {
 }
 
 /// All of it, one entry a role.
-pub(super) const NEEDS: [Need; 13] = [
+pub(super) const NEEDS: [Need; 15] = [
     Need {
         steps: "provision",
         place: Place::Infrastructure,
@@ -77,6 +81,33 @@ pub(super) const NEEDS: [Need; 13] = [
             "Microsoft.MachineLearningServices/workspaces/models/versions/write",
             "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/write",
             "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments/write",
+        ],
+        data_actions: &[],
+    },
+    Need {
+        steps: "train",
+        place: Place::PublishedPipelines,
+        role: "AzureML Data Scientist",
+        actions: &[
+            "Microsoft.MachineLearningServices/workspaces/endpoints/pipelines/read",
+            "Microsoft.MachineLearningServices/workspaces/experiments/runs/read",
+            "Microsoft.MachineLearningServices/workspaces/experiments/runs/write",
+            "Microsoft.MachineLearningServices/workspaces/experiments/runs/submit/action",
+            "Microsoft.MachineLearningServices/workspaces/datastores/read",
+        ],
+        data_actions: &[],
+    },
+    Need {
+        steps: "train",
+        place: Place::BatchEndpoints,
+        role: "AzureML Data Scientist",
+        actions: &[
+            "Microsoft.MachineLearningServices/workspaces/batchEndpoints/read",
+            "Microsoft.MachineLearningServices/workspaces/batchEndpoints/jobs/write",
+            "Microsoft.MachineLearningServices/workspaces/experiments/runs/read",
+            "Microsoft.MachineLearningServices/workspaces/jobs/read",
+            "Microsoft.MachineLearningServices/workspaces/jobs/cancel/action",
+            "Microsoft.MachineLearningServices/workspaces/datastores/read",
         ],
         data_actions: &[],
     },

@@ -12,6 +12,7 @@ mod container_instances;
 mod container_registry;
 mod databricks;
 mod deliveries;
+mod existing_training;
 mod faults;
 mod github;
 mod github_app;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use azure::{
     AzureMl, AzureMlCompute, AzureMlSettings, BlobSettings, BlobStorage, ByEnvironment, ByStep, ContainerInstances,
-    Credential, Github, GithubRepository, GithubSettings, Kubernetes, Promotion, RegistryImages, RegistryJobs,
-    RegistrySettings, ResourceManager, ResourceManagerSettings, ServiceBus, ServiceBusSettings, ServiceBusTransport,
-    ServingParts, Shown, Token,
+    Credential, ExistingTraining, Github, GithubRepository, GithubSettings, Kubernetes, Promotion, RegistryImages,
+    RegistryJobs, RegistrySettings, ResourceManager, ResourceManagerSettings, ServiceBus, ServiceBusSettings,
+    ServiceBusTransport, ServingParts, Shown, Token,
 };
 use fake_azure::azure_ml::{self, ACCOUNT, TRACKING};
 use fake_azure::service_bus::Namespace;
@@ -28,6 +28,8 @@ pub const STORE: &str = "contoso.blob.core.windows.net";
 pub const REPOSITORY: &str = "trainyard/diabetes";
 const SUBSCRIPTION: &str = "11111111-2222-3333-4444-555555555555";
 const GROUP: &str = "mlops-rg";
+/// A pipeline that trains.
+const PIPELINE: &str = "6d2f9c81-0b5e-4a47-b3d0-1e8f7c6a5b49";
 /// Python is started for each job.
 const TIMEOUT_SECS: u64 = 60;
 
@@ -49,6 +51,32 @@ impl Cloud {
             BlobStorage::new(&settings, somebody(clock), Arc::new(clock.clone())).unwrap()
         })
         .await
+    }
+
+    /// Where a pipeline that was published long ago trains. It fits the mean.
+    pub async fn with_a_pipeline() -> Self {
+        let mut cloud = Self::new().await;
+        {
+            let world = &mut *cloud.fake.world();
+            world.azure_ml.pipelines.insert(PIPELINE.into(), azure_ml::Pipeline::default());
+            world.azure_ml.on_job = Some(Box::new(|order| azure_ml::JobEnd {
+                left: [(
+                    format!("{}/model.json", order.given["out"]),
+                    br#"{"slope": 0.0, "intercept": 10.0}"#.to_vec(),
+                )]
+                .into(),
+                metrics: [("mse".to_owned(), json!(30.0))].into(),
+                ..azure_ml::JobEnd::good()
+            }));
+        }
+        let (us, clock) = (somebody(&cloud.clock), Arc::new(cloud.clock.clone()));
+        let kept = (cloud.ports.store.clone(), cloud.ports.artifacts.clone());
+        let settings = published_pipeline(&cloud.fake);
+        let training = ExistingTraining::published_pipeline(settings, us.clone(), us.clone(), clock.clone(), kept);
+        let checks =
+            RegistryJobs::new(registry(&cloud.fake, "mlopsacr"), us, cloud.ports.artifacts.clone(), clock).unwrap();
+        cloud.ports.jobs = Arc::new(ByStep::new(Arc::new(training.unwrap()), vec![Step::Train], Arc::new(checks)));
+        cloud
     }
 
     /// With documents and objects somewhere else.
@@ -138,6 +166,22 @@ fn azure_ml(fake: &Fake) -> AzureMlSettings {
         storage: Some(fake.host(&format!("{ACCOUNT}.blob.core.windows.net"))),
         timeout_secs: TIMEOUT_SECS,
     }
+}
+
+fn published_pipeline(fake: &Fake) -> azure::PublishedPipelineSettings {
+    of_json(json!({
+        "subscription": azure_ml::SUBSCRIPTION,
+        "resource_group": azure_ml::RESOURCE_GROUP,
+        "workspace": azure_ml::WORKSPACE,
+        "projects": {"diabetes": {
+            "pipeline": {"published": PIPELINE},
+            "parameters": {"out": "published/{job}", "commit": "{commit}"},
+            "result": {"folder": "azureml://datastores/workspaceblobstore/paths/published/{job}"},
+        }},
+        "base": fake.host("management.azure.com"),
+        "tracking": fake.host(TRACKING),
+        "storage": fake.host(&format!("{ACCOUNT}.blob.core.windows.net")),
+    }))
 }
 
 fn registry(fake: &Fake, name: &str) -> RegistrySettings {

@@ -35,6 +35,24 @@ async fn the_same_comes_of_bad_weather() {
     assert!(day.storms > Some(50));
 }
 
+/// A team keeps the pipeline that it has published. However often it is asked and whatever is lost, it trains once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_published_pipeline_trains_is_released() {
+    let mut day = Day::new(Cloud::with_a_pipeline().await).await;
+    day.is_rough = true;
+    day.storms = Some(0);
+    let commit = day.push(Fit::Mean).await;
+
+    let run = day.deliver(1).await;
+
+    is_done(&day, &run, Outcome::Released, (&commit, "success"));
+    serves(&day, "prod", &run, MEAN).await;
+    let world = day.cloud.fake.world();
+    let jobs: Vec<_> = world.azure_ml.jobs.values().collect();
+    assert_eq!(jobs.len(), 1, "one run of the pipeline, and nothing else");
+    assert_eq!(jobs[0].given["commit"], commit);
+}
+
 /// On the emulator of the service's makers; `tests/azurite.sh` starts one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "tests/azurite.sh runs it"]

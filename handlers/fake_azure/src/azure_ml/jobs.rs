@@ -10,14 +10,16 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::ends::{JobEnd, JobOrder, Step};
 use super::orders::FIXED;
+use super::pipelines::step_id;
 use super::rules::{refused, unchanged};
-use super::{ACCOUNT, AzureMl, CONTAINER, DATASTORE, LOCATION, MANAGEMENT, SUBSCRIPTION, id, missing, resource};
+use super::{
+    ACCOUNT, ARTIFACTS_CONTAINER, AzureMl, CONTAINER, DATASTORE, LOCATION, MANAGEMENT, SUBSCRIPTION, id, missing,
+    resource,
+};
 use crate::blob::Blob;
 use crate::{Asked, Told};
-
-/// What becomes of a job, decided when it begins to run.
-pub type OnJob = Box<dyn FnMut(&JobOrder) -> JobEnd + Send>;
 
 /// How long a job is in each state, in seconds.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,69 +31,45 @@ pub struct Pace {
     pub canceling: i64,
 }
 
-/// A job, as the machine that runs it sees it.
-#[derive(Debug, Clone)]
-pub struct JobOrder {
-    pub name: String,
-    pub command: String,
-    pub variables: BTreeMap<String, String>,
-    /// The files of its code.
-    pub code: BTreeMap<String, Vec<u8>>,
-    /// The image of its environment.
-    pub image: String,
-    /// What its environment installs, if anything.
-    pub conda: Option<String>,
-}
-
-/// What becomes of it.
-#[derive(Debug, Clone, Default)]
-pub struct JobEnd {
-    pub is_good: bool,
-    /// How long it runs, in seconds. None: until somebody cancels it.
-    pub secs: Option<i64>,
-    /// What it leaves in its output `result`.
-    pub files: BTreeMap<String, Vec<u8>>,
-    /// What the service says about a failure.
-    pub error: Option<String>,
-    /// What it prints.
-    pub log: String,
-    /// What it logs to MLflow.
-    pub metrics: BTreeMap<String, Value>,
-}
-
-impl JobEnd {
-    /// At once and well.
-    #[must_use]
-    pub fn good() -> Self {
-        Self { is_good: true, secs: Some(0), ..Self::default() }
-    }
-
-    /// At once and badly.
-    #[must_use]
-    pub fn bad(error: &str) -> Self {
-        Self { secs: Some(0), error: Some(error.to_owned()), ..Self::default() }
-    }
-
-    /// Never.
-    #[must_use]
-    pub fn endless() -> Self {
-        Self::default()
-    }
-}
-
 /// A job.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// As it was asked for.
     pub properties: Value,
-    created_at: Timestamp,
-    canceled_at: Option<Timestamp>,
+    /// What a pipeline was given.
+    pub given: BTreeMap<String, String>,
+    pub(super) created_at: Timestamp,
+    pub canceled_at: Option<Timestamp>,
     pub end: Option<JobEnd>,
     /// Its files are where they belong.
     is_delivered: bool,
 }
 
 impl Job {
+    pub(super) fn new(properties: Value, now: Timestamp) -> Self {
+        let (given, canceled_at, end, is_delivered) = Default::default();
+        Self { properties, given, created_at: now, canceled_at, end, is_delivered }
+    }
+
+    /// Asked for with these values.
+    pub(super) fn given(self, given: BTreeMap<String, String>) -> Self {
+        Self { given, ..self }
+    }
+
+    /// Ends it, unless it has ended.
+    pub(super) fn cancel(&mut self, pace: Pace, now: Timestamp) -> bool {
+        let goes_on = !["Completed", "Failed", "Canceled"].contains(&self.status(pace, now));
+        if goes_on {
+            self.canceled_at.get_or_insert(now);
+        }
+        goes_on
+    }
+
+    /// The steps of a pipeline that has ended, with their numbers.
+    pub(super) fn steps(&self) -> impl Iterator<Item = (usize, &Step)> {
+        self.end.iter().flat_map(|end| &end.steps).enumerate()
+    }
+
     fn runs_at(&self, pace: Pace) -> Timestamp {
         self.created_at + SignedDuration::from_secs(pace.starting + pace.preparing + pace.queued)
     }
@@ -141,7 +119,7 @@ impl AzureMl {
             "jobType": "Command", "experimentName": "diabetes", "command": "python launch.py",
             "environmentId": id("environments/theirs/versions/1"), "outputs": {"result": output},
         });
-        let job = Job { properties, created_at: now, canceled_at: None, end: Some(end), is_delivered: false };
+        let job = Job { end: Some(end), ..Job::new(properties, now) };
         self.jobs.entry(name.to_owned()).or_insert(job);
     }
 
@@ -160,7 +138,7 @@ impl AzureMl {
             let has_ended = job.ends_at(pace).is_some_and(|end| now >= end) && job.is_canceled(pace).is_none();
             if has_ended && !job.is_delivered {
                 job.is_delivered = true;
-                deliver(job, blob);
+                deliver(&name, job, blob);
             }
         }
     }
@@ -185,26 +163,23 @@ impl AzureMl {
             code: files.map(|file| (file.clone(), blob.get(ACCOUNT, container, &file).unwrap())).collect(),
             image: environment["image"].as_str().unwrap_or_default().to_owned(),
             conda: environment["condaFile"].as_str().map(str::to_owned),
+            given: self.jobs[name].given.clone(),
         }
     }
 
     pub(super) fn job(&mut self, asked: &Asked<'_>, path: &[&str]) -> Told {
         match (asked.method, path) {
-            ("GET", [name]) => {
-                let lag = SignedDuration::from_secs(self.lag_secs);
-                match self.jobs.get(*name).filter(|job| asked.now >= job.created_at + lag) {
-                    Some(_) => Told::json(200, &self.show_job(asked, name, None)),
-                    None => missing(asked),
-                }
-            }
+            ("GET", [name]) => match self.jobs.get(*name).filter(|job| self.is_shown(job, asked.now)) {
+                Some(_) => Told::json(200, &self.show_job(asked, name, None)),
+                None => missing(asked),
+            },
             ("PUT", [name]) => self.put_job(asked, name),
             ("POST", [name, "cancel"]) => {
                 let pace = self.pace;
                 let Some(job) = self.jobs.get_mut(*name) else { return missing(asked) };
-                if ["Completed", "Failed", "Canceled"].contains(&job.status(pace, asked.now)) {
+                if !job.cancel(pace, asked.now) {
                     return refused("The run is in a terminal state and cannot be canceled.");
                 }
-                job.canceled_at.get_or_insert(asked.now);
                 let base = asked.address(MANAGEMENT);
                 let location = format!(
                     "{base}/subscriptions/{SUBSCRIPTION}/providers/Microsoft.MachineLearningServices/locations/{LOCATION}/\
@@ -214,6 +189,11 @@ impl AzureMl {
             }
             _ => missing(asked),
         }
+    }
+
+    /// Whether it is old enough to be seen.
+    pub(super) fn is_shown(&self, job: &Job, now: Timestamp) -> bool {
+        now >= job.created_at + SignedDuration::from_secs(self.lag_secs)
     }
 
     pub(super) fn cancel_operation(&self, asked: &Asked<'_>, name: &str) -> Told {
@@ -238,14 +218,7 @@ impl AzureMl {
             job.properties["tags"] = properties["tags"].clone();
             return Told::json(200, &self.show_job(asked, name, None));
         }
-        let job = Job {
-            properties: properties.clone(),
-            created_at: asked.now,
-            canceled_at: None,
-            end: None,
-            is_delivered: false,
-        };
-        self.jobs.insert(name.to_owned(), job);
+        self.jobs.insert(name.to_owned(), Job::new(properties.clone(), asked.now));
         Told::json(201, &self.show_job(asked, name, Some("NotStarted")))
     }
 
@@ -263,11 +236,21 @@ impl AzureMl {
     }
 }
 
-/// Puts what a job leaves on its datastore.
-fn deliver(job: &Job, blob: &mut Blob) {
+/// Puts what a job leaves where it belongs.
+fn deliver(name: &str, job: &Job, blob: &mut Blob) {
+    let end = job.end.as_ref().unwrap();
+    for (path, bytes) in &end.left {
+        blob.put(ACCOUNT, CONTAINER, path, bytes.clone());
+    }
+    for (number, step) in job.steps() {
+        for (path, bytes) in &step.artifacts {
+            let path = format!("ExperimentRun/dcid.{}/{path}", step_id(name, number));
+            blob.put(ACCOUNT, ARTIFACTS_CONTAINER, &path, bytes.clone());
+        }
+    }
     let uri = job.properties["outputs"]["result"]["uri"].as_str().unwrap_or_default();
     let Some((_, path)) = uri.split_once("/paths/") else { return };
-    for (name, bytes) in &job.end.as_ref().unwrap().files {
+    for (name, bytes) in &end.files {
         blob.put(ACCOUNT, CONTAINER, &format!("{}/{name}", path.trim_end_matches('/')), bytes.clone());
     }
 }

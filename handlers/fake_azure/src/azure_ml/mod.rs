@@ -12,18 +12,24 @@ use crate::blob::Blob;
 use crate::{Asked, Told};
 
 mod assets;
+mod batch;
 mod computes;
 pub mod endpoints;
+mod ends;
 mod jobs;
 mod models;
 mod orders;
+mod pipelines;
 mod rules;
 mod run;
 mod tracking;
 
+pub use batch::{BatchEndpoint, batch_host};
 pub use computes::Compute;
-pub use jobs::{Job, JobEnd, JobOrder, OnJob, Pace};
+pub use ends::{JobEnd, JobOrder, OnJob, Step};
+pub use jobs::{Job, Pace};
 pub use models::Model;
+pub use pipelines::{Pipeline, step_id};
 pub use run::run_with_python;
 
 const API_VERSION: &str = "2024-10-01";
@@ -53,6 +59,12 @@ pub struct AzureMl {
     /// By name.
     pub models: BTreeMap<String, Model>,
     pub endpoints: endpoints::Endpoints,
+    /// By name.
+    pub batch_endpoints: BTreeMap<String, BatchEndpoint>,
+    /// Published pipelines, by id.
+    pub pipelines: BTreeMap<String, Pipeline>,
+    /// Which of them endpoints of the first SDK lead to, by id.
+    pub pipeline_endpoints: BTreeMap<String, String>,
     /// How fast jobs are.
     pub pace: Pace,
     /// For so long after it was asked for a job is not shown, in seconds.
@@ -120,6 +132,7 @@ impl AzureMl {
             ["datastores", rest @ ..] => assets::datastores(asked, rest),
             ["codes" | "environments" | "data", ..] => self.asset(asked, path, blob),
             ["computes", name] => self.compute(asked, name),
+            ["batchEndpoints", name] => self.batch_endpoint(asked, name),
             ["onlineEndpoints", ..] => self.endpoints.answer(asked),
             ["jobs", rest @ ..] => self.job(asked, rest),
             ["models", name, rest @ ..] => self.model(asked, name, rest),

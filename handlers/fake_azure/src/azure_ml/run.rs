@@ -35,7 +35,7 @@ pub fn run_with_python(order: &JobOrder) -> JobEnd {
         error: (!output.status.success())
             .then(|| format!("Execution failed. User process exited with a status that is not 0. {said}")),
         log: String::from_utf8_lossy(&output.stdout).into_owned(),
-        metrics: BTreeMap::new(),
+        ..JobEnd::default()
     }
 }
 

@@ -1,9 +1,12 @@
 //! MLflow's tracking service and the run history, on a host of the region.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::jobs::Job;
+use super::ends::Step;
+use super::pipelines::step_id;
 use super::{ACCOUNT, AzureMl, id};
 use crate::blob::Blob;
 use crate::{Asked, Told};
@@ -16,17 +19,37 @@ impl AzureMl {
         let history = path.strip_prefix("/history/v1.0").and_then(|path| path.strip_prefix(&workspace));
         if asked.method == "GET" && mlflow == Some("/api/2.0/mlflow/runs/get") {
             let name = asked.query.get("run_id").map(String::as_str).unwrap_or_default();
+            if let Some(step) = self.step(name) {
+                return Told::json(200, &run(name, &step.metrics, "Completed", asked.now));
+            }
             return match self.jobs.get(name) {
-                Some(job) => Told::json(200, &run(name, job, job.status(self.pace, asked.now), asked.now)),
+                Some(job) => {
+                    let status = job.status(self.pace, asked.now);
+                    let metrics = job.end.as_ref().filter(|_| status != "Running").map(|end| end.metrics.clone());
+                    Told::json(200, &run(name, &metrics.unwrap_or_default(), status, asked.now))
+                }
                 None => unknown(name),
             };
         }
+        if let Some(below) = path.strip_prefix("/pipelines/v1.0").and_then(|path| path.strip_prefix(&workspace)) {
+            return self.pipelines(asked, &below.split('/').skip(1).collect::<Vec<_>>());
+        }
         let history: Vec<&str> = history.unwrap_or_default().split('/').skip(1).collect();
-        if let ("GET", ["experiments", experiment, "runs", name, "details"]) = (asked.method, &history[..]) {
-            return match self.jobs.get(*name) {
-                Some(job) if job.properties["experimentName"] == *experiment => self.details(asked, name, blob),
-                _ => unknown(name),
-            };
+        match (asked.method, &history[..]) {
+            ("GET", ["experiments", experiment, "runs", name, "details"]) => {
+                if let Some(step) = self.step(name) {
+                    let body = json!({"runId": name, "status": "Completed", "tags": {}, "properties": {}});
+                    return Told::json(200, &with_log(asked, blob, body, "user_logs/std_log.txt", &step.log));
+                }
+                let job = self.jobs.get(*name).filter(|job| self.is_shown(job, asked.now));
+                return match job {
+                    Some(job) if job.properties["experimentName"] == *experiment => self.details(asked, name, blob),
+                    _ => unknown(name),
+                };
+            }
+            ("GET", ["experiments", _, "runs", name, "children"]) => return self.children(asked, name),
+            ("POST", ["experiments", experiment, "runs:query"]) => return self.query_runs(asked, experiment),
+            _ => {}
         }
         Told::error(404, "NotFound", &path)
     }
@@ -42,19 +65,33 @@ impl AzureMl {
             let error = json!({"code": "UserError", "message": error, "details": []});
             body["error"] = json!({"error": error, "correlation": {"request": "1"}, "location": "westeurope"});
         }
-        let (container, path) = ("azureml", format!("ExperimentRun/dcid.{name}/user_logs/std_log.txt"));
-        blob.put(ACCOUNT, container, &path, end.log.clone());
-        let signature = blob.sas(ACCOUNT, container);
-        let base = asked.address(&format!("{ACCOUNT}.blob.core.windows.net"));
-        body["logFiles"] = json!({"user_logs/std_log.txt": format!("{base}/{container}/{path}?{signature}")});
-        Told::json(200, &body)
+        // The first SDK's name for what a pipeline did.
+        let is_pipeline = job.properties["jobType"] == "Pipeline";
+        let log = if is_pipeline { "logs/azureml/executionlogs.txt" } else { "user_logs/std_log.txt" };
+        Told::json(200, &with_log(asked, blob, body, log, &end.log))
+    }
+
+    /// A step by what the service calls it.
+    fn step(&self, id: &str) -> Option<&Step> {
+        let (run, _) = id.rsplit_once("-step-")?;
+        self.jobs.get(run)?.steps().find(|(number, _)| step_id(run, *number) == id).map(|(_, step)| step)
     }
 }
 
-fn run(name: &str, job: &Job, status: &str, now: Timestamp) -> Value {
-    let metrics = job.end.as_ref().filter(|_| status != "Running").map(|end| end.metrics.clone()).unwrap_or_default();
+/// The details of a run, with a log that they lead to.
+fn with_log(asked: &Asked<'_>, blob: &mut Blob, mut body: Value, name: &str, log: &str) -> Value {
+    let run = body["runId"].as_str().unwrap();
+    let (container, path) = ("azureml", format!("ExperimentRun/dcid.{run}/{name}"));
+    blob.put(ACCOUNT, container, &path, log);
+    let signature = blob.sas(ACCOUNT, container);
+    let base = asked.address(&format!("{ACCOUNT}.blob.core.windows.net"));
+    body["logFiles"] = json!({name: format!("{base}/{container}/{path}?{signature}")});
+    body
+}
+
+fn run(name: &str, metrics: &BTreeMap<String, Value>, status: &str, now: Timestamp) -> Value {
     let metric = |(key, value)| json!({"key": key, "value": value, "timestamp": now.as_millisecond(), "step": 0});
-    let metrics: Vec<Value> = metrics.into_iter().map(metric).collect();
+    let metrics: Vec<Value> = metrics.iter().map(metric).collect();
     let word = match status {
         "Completed" => "FINISHED",
         "Failed" => "FAILED",

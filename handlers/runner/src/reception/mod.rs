@@ -24,7 +24,7 @@ mod route;
 
 pub use order::Order;
 pub use record::{CameTo, Did, EventRecord, Verified, find, list};
-pub use route::{Route, route};
+pub use route::{JOB_TAG, Route, route};
 
 pub(crate) use record::forget;
 

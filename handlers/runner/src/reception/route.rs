@@ -64,7 +64,8 @@ pub fn route(fact: &Fact, list: &WatchList) -> Vec<Route> {
         Fact::PipelineRunChanged(_) => nothing("it names no commit; `build.complete` of the same build does"),
         Fact::ApprovalChanged(_) => nothing("gates are answered in Trainyard, where the answer is bound to a digest"),
         Fact::JobChanged(job) if !job.status.is_terminal() => nothing("the job has not ended"),
-        Fact::JobChanged(job) => wake(&job.job, list),
+        // What trained before us has a name of its own, and ours as a tag.
+        Fact::JobChanged(job) => wake(job.tags.get(JOB_TAG).unwrap_or(&job.job), list),
         Fact::DatabricksRunChanged(run) => match &run.job_name {
             Some(name) => wake(name, list),
             None => nothing("it names no job"),
@@ -216,6 +217,9 @@ fn model_registered(model: &RegisteredModel, list: &WatchList) -> Vec<Route> {
 
 /// A tag that `register` puts on the versions that it registers.
 const RUN_TAG: &str = "run_number";
+
+/// The tag of runs that we have started and somebody else has named: our job's name.
+pub const JOB_TAG: &str = "trainyardJob";
 
 fn drifted(drift: &Drift, list: &WatchList) -> Vec<Route> {
     let what = drift.target_dataset.as_ref().or(drift.name.as_ref()).unwrap_or(&drift.monitor);

@@ -46,15 +46,15 @@ impl AzureMl {
         let version = Digest::of(content.as_bytes());
         let name = format!("trainyard-{}", spec.project);
         let segments = ["codes", name.as_str(), "versions", &version.hex()[..40]];
-        let id = self.address.id(&segments);
+        let id = self.workspace.address.id(&segments);
         // The version is made last: where it is, the files are.
-        if self.find::<Value>(&segments, &READ).await?.is_some() {
+        if self.workspace.find::<Value>(&segments, &READ).await?.is_some() {
             return Ok((id, false));
         }
         let start = [&segments[..], &["startPendingUpload"]].concat();
         let body = json!({"pendingUploadType": "TemporaryBlobReference"});
-        let call = Call::send(Method::POST, self.address.at(&start, &[]), body, &UPLOAD);
-        let upload: Upload = self.client.read(call).await.map_err(CallError::into_port)?;
+        let call = Call::send(Method::POST, self.workspace.address.at(&start, &[]), body, &UPLOAD);
+        let upload: Upload = self.workspace.client.read(call).await.map_err(CallError::into_port)?;
         let opened = upload.blob_reference_for_consumption.and_then(|reference| {
             let signature = reference.credential?.sas_uri?;
             Some((reference.blob_uri?, signature))
@@ -62,7 +62,7 @@ impl AzureMl {
         let Some((place, signature)) = opened else {
             return Err(refused(format!("{self} names no place for the code of a job")));
         };
-        let container = Container::at(&signature, std::sync::Arc::new(Anybody), self.clock.clone())?;
+        let container = Container::at(&signature, std::sync::Arc::new(Anybody), self.workspace.clock.clone())?;
         container.put(PROGRAM, launcher::script().as_bytes().to_vec()).await?;
         container.put(SNAPSHOT, snapshot).await?;
         let body = json!({"properties": {
@@ -70,7 +70,7 @@ impl AzureMl {
             "isAnonymous": true,
             "properties": {"trainyardSource": spec.source},
         }});
-        let _: Value = self.make(&segments, body, &UPLOAD).await?;
+        let _: Value = self.workspace.make(&segments, body, &UPLOAD).await?;
         Ok((id, true))
     }
 }

@@ -7,9 +7,9 @@ use pipeline::names::{Digest, JobName};
 use runner::ports::Result;
 
 use super::super::AzureMl;
+use super::super::job::{Job, Properties};
 use super::super::place::Place;
 use super::order::RESULT;
-use super::{Job, Properties};
 use crate::launcher;
 
 impl Job {
@@ -32,12 +32,12 @@ impl AzureMl {
             return Ok(JobResult::Canceled);
         }
         let Some(place) = job.place() else { return self.end_of_another(name, job).await };
-        let Some(written) = self.read(&place.below(launcher::RESULT)).await? else {
+        let Some(written) = self.workspace.read(&place.below(launcher::RESULT)).await? else {
             return self.end_without_result(name, job, &place).await;
         };
         let mut files = BTreeMap::new();
         for path in launcher::wanted(&written).unwrap_or_default().into_keys() {
-            if let Some(bytes) = self.read(&place.below(&path)).await? {
+            if let Some(bytes) = self.workspace.read(&place.below(&path)).await? {
                 files.insert(path, bytes);
             }
         }
@@ -46,13 +46,13 @@ impl AzureMl {
             let reason = format!("the result of job {name} at {} is not whole{}", place.uri(), job.see());
             return Ok(JobResult::Failed { reason, outputs: JobOutputs::default() });
         };
-        let logged = if found.lacks_metrics() { self.logged(name.as_str()).await? } else { BTreeMap::new() };
+        let logged = if found.lacks_metrics() { self.workspace.logged(name.as_str()).await? } else { BTreeMap::new() };
         found.keep(logged, &*self.artifacts).await
     }
 
     /// A job that somebody else made under this name: what it logged is all that is known of it.
     async fn end_of_another(&self, name: &JobName, job: &Job) -> Result<JobResult> {
-        let outputs = JobOutputs { metrics: self.logged(name.as_str()).await?, ..JobOutputs::default() };
+        let outputs = JobOutputs { metrics: self.workspace.logged(name.as_str()).await?, ..JobOutputs::default() };
         if job.status() == "Completed" {
             return Ok(JobResult::Completed(outputs));
         }
@@ -69,16 +69,15 @@ impl AzureMl {
 
     /// Why a job failed before the launcher could say anything, such as an environment that cannot be built.
     async fn why(&self, name: &JobName, job: &Job) -> Result<String> {
-        let experiment = job.properties.experiment_name.as_deref().unwrap_or("Default");
-        let details = self.details(experiment, name).await?.unwrap_or_default();
+        let details = self.workspace.details(job.experiment(), name.as_str()).await?.unwrap_or_default();
         let why = details.error().unwrap_or_else(|| "Azure ML does not say why".to_owned());
         Ok(format!("job {name} failed: {why}{}", job.see()))
     }
 
     /// Where a job has left a file with this content.
     pub(in super::super) async fn left_by(&self, job: &JobName, digest: &Digest) -> Result<Option<Place>> {
-        let Some(place) = self.job(job).await?.and_then(|job| job.place()) else { return Ok(None) };
-        let Some(written) = self.read(&place.below(launcher::RESULT)).await? else { return Ok(None) };
+        let Some(place) = self.workspace.job(job.as_str()).await?.and_then(|job| job.place()) else { return Ok(None) };
+        let Some(written) = self.workspace.read(&place.below(launcher::RESULT)).await? else { return Ok(None) };
         let files = launcher::wanted(&written).unwrap_or_default();
         Ok(files.into_iter().find(|(_, held)| held == digest).map(|(path, _)| place.below(&path)))
     }

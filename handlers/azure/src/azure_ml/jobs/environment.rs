@@ -48,15 +48,15 @@ impl AzureMl {
         let version = Digest::of(format!("{image}\n{}", conda.unwrap_or_default()).as_bytes());
         let name = format!("trainyard-{}", spec.project);
         let segments = ["environments", name.as_str(), "versions", &version.hex()[..20]];
-        let id = self.address.id(&segments);
-        if self.find::<Value>(&segments, &READ).await?.is_some() {
+        let id = self.workspace.address.id(&segments);
+        if self.workspace.find::<Value>(&segments, &READ).await?.is_some() {
             return Ok((id, false));
         }
         let mut properties = json!({"image": image, "osType": "Linux"});
         if let Some(conda) = conda {
             properties["condaFile"] = conda.into();
         }
-        let _: Value = self.make(&segments, json!({"properties": properties}), &MAKE).await?;
+        let _: Value = self.workspace.make(&segments, json!({"properties": properties}), &MAKE).await?;
         Ok((id, true))
     }
 }

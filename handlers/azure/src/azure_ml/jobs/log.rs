@@ -2,52 +2,29 @@
 //! bytes, for the launcher prints what it keeps.
 
 use pipeline::names::JobName;
-use reqwest::Url;
-use reqwest::header::HeaderValue;
 use runner::ports::{LogChunk, Result};
 
-use super::super::{AzureMl, ROLE};
-use super::Job;
-use crate::http::{Call, CallError, Kind, Right};
+use super::super::AzureMl;
+use super::super::job::Job;
+use super::super::mlflow::LOG_PART as CHUNK;
 use crate::launcher;
-
-const READ_LOG: Right = Right::role("read the log of a job", ROLE);
-/// As much of a log as is read at a time, in bytes.
-const CHUNK: usize = 256 << 10;
-const STORAGE_VERSION: &str = "2025-01-05";
 
 impl AzureMl {
     pub(super) async fn log(&self, name: &JobName, job: &Job, from: u64) -> Result<LogChunk> {
         let ended = job.has_ended();
         if let Some(place) = job.place().filter(|_| ended)
-            && let Some(log) = self.read(&place.below(launcher::LOG)).await?
+            && let Some(log) = self.workspace.read(&place.below(launcher::LOG)).await?
         {
             let rest = usize::try_from(from).ok().and_then(|from| log.get(from..)).unwrap_or_default();
             return Ok(chunk(rest, from, ended));
         }
-        let experiment = job.properties.experiment_name.as_deref().unwrap_or("Default");
-        let address = match self.details(experiment, name).await? {
+        let address = match self.workspace.details(job.experiment(), name.as_str()).await? {
             Some(details) => details.log()?,
             None => None,
         };
         match address {
-            Some(address) => Ok(chunk(&self.part(address, from).await?, from, ended)),
+            Some(address) => Ok(chunk(&self.workspace.log_part(address, from).await?, from, ended)),
             None => Ok(LogChunk { text: String::new(), next: from, ended }),
-        }
-    }
-
-    /// What a file at an address that carries its own signature has from this byte on, a little more than a chunk.
-    async fn part(&self, address: Url, from: u64) -> Result<Vec<u8>> {
-        let to = from.saturating_add(CHUNK as u64);
-        let range = HeaderValue::from_str(&format!("bytes={from}-{to}")).map_err(super::super::refused)?;
-        let call = Call::get(address, &READ_LOG)
-            .with("x-ms-range", range)
-            .with("x-ms-version", HeaderValue::from_static(STORAGE_VERSION));
-        match self.opened.call(call).await {
-            Ok(answer) => Ok(answer.body),
-            // Nothing beyond what was read already, or nothing yet.
-            Err(error) if error.status == 416 || error.kind == Kind::Gone => Ok(Vec::new()),
-            Err(error) => Err(CallError::into_port(error)),
         }
     }
 }

@@ -6,8 +6,8 @@ use pipeline::effect::JobSpec;
 use runner::ports::Result;
 use serde_json::{Value, json};
 
-use super::super::AzureMl;
 use super::super::place::Place;
+use super::super::{AzureMl, tags};
 use super::code::{PROGRAM, SNAPSHOT};
 use crate::launcher;
 
@@ -32,7 +32,7 @@ impl AzureMl {
         let snapshot = self.artifacts.get(&spec.source).await?;
         let (environment, is_new) = self.ensure_environments(spec, &snapshot).await?;
         self.ensure_compute().await?;
-        let datastore = self.datastore().await?;
+        let datastore = self.workspace.datastore().await?;
         let (code, is_uploaded) = self.ensure_code(spec, snapshot).await?;
 
         // Metrics that are logged to MLflow are read from there.
@@ -44,7 +44,7 @@ impl AzureMl {
         }
         let place = Place::of_job(&datastore.name, &spec.name);
         let description = BASE64.encode(launcher::description(spec).to_string());
-        let tags = tags(spec);
+        let tags = tags::of(spec);
         let body = json!({"properties": {
             "jobType": "Command",
             "displayName": spec.name,
@@ -52,7 +52,7 @@ impl AzureMl {
             "command": command,
             "codeId": code,
             "environmentId": environment,
-            "computeId": self.address.id(&["computes", &self.settings.compute.name]),
+            "computeId": self.workspace.address.id(&["computes", &self.settings.compute.name]),
             "environmentVariables": {DESCRIPTION: description},
             // Mounted, for an upload at the end is left out when a job fails.
             "outputs": {RESULT: {"jobOutputType": "uri_folder", "mode": "ReadWriteMount", "uri": place.uri() + "/"}},
@@ -64,20 +64,4 @@ impl AzureMl {
         }});
         Ok(Order { body, is_fresh: is_new || is_uploaded })
     }
-}
-
-/// By which people find it.
-fn tags(spec: &JobSpec) -> Value {
-    let mut tags = json!({
-        "project": spec.project,
-        "run": spec.reply_to.run,
-        "step": spec.reply_to.step.to_string(),
-    });
-    let more = [("number", "TRAINYARD_RUN_NUMBER"), ("commit", "TRAINYARD_COMMIT"), ("branch", "TRAINYARD_BRANCH")];
-    for (tag, variable) in more {
-        if let Some(value) = spec.variables.get(variable).filter(|value| !value.is_empty()) {
-            tags[tag] = value.as_str().into();
-        }
-    }
-    tags
 }

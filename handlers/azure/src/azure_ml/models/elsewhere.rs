@@ -29,7 +29,7 @@ impl AzureMl {
         let mut metrics: BTreeMap<String, f64> =
             tags.iter().filter_map(|(name, value)| Some((name.clone(), number_of(value)?))).collect();
         if let Some(job) = &properties.job_name {
-            metrics.extend(self.logged(job).await?);
+            metrics.extend(self.workspace.logged(job).await?);
         }
         let noted = |name: &&str| tags.get(*name).map(String::as_str).or_else(|| properties.property(name));
         let commit: Option<CommitId> = COMMITS.iter().filter_map(noted).find_map(|commit| commit.parse().ok());
@@ -50,7 +50,7 @@ impl AzureMl {
         let cannot = |why: String| refused(format!("the file of model {name}:{number} cannot be read: {why}"));
         let uri = held.properties.model_uri.as_deref().unwrap_or_default();
         let place = Place::read(uri).ok_or_else(|| cannot(format!("it is at {uri:?}, which is on no datastore")))?;
-        let files: Vec<String> = self.list(&place).await?.into_keys().collect();
+        let files: Vec<String> = self.workspace.list(&place).await?.into_keys().collect();
         let is_model = |file: &&String| MODEL_FILES.iter().any(|ending| file.ends_with(ending));
         let models: Vec<&String> = files.iter().filter(is_model).collect();
         let file = match (&files[..], &models[..]) {
@@ -62,7 +62,7 @@ impl AzureMl {
                 return Err(cannot(format!("{uri} has {} files; {advice}", files.len())));
             }
         };
-        let bytes = self.read(&Place { path: file, ..place }).await?;
+        let bytes = self.workspace.read(&Place { path: file, ..place }).await?;
         let bytes = bytes.ok_or_else(|| cannot(format!("there is nothing at {uri} any more")))?;
         self.artifacts.put(bytes).await
     }

@@ -72,21 +72,21 @@ impl ModelRegistry for AzureMl {
 
     async fn tag(&self, name: &ModelName, version: u64, tags: &BTreeMap<String, String>) -> Result<()> {
         let held: Option<Value> =
-            self.find(&["models", name.as_str(), "versions", &version.to_string()], &READ).await?;
+            self.workspace.find(&["models", name.as_str(), "versions", &version.to_string()], &READ).await?;
         let held = held.ok_or_else(|| refused(format!("there is no version {version} of the model {name}")))?;
         let Some(body) = version::tagged(&held, tags) else { return Ok(()) };
         let segments = ["models", name.as_str(), "versions", &version.to_string()];
-        self.make::<Value>(&segments, body, &TAG).await.map(drop)
+        self.workspace.make::<Value>(&segments, body, &TAG).await.map(drop)
     }
 
     async fn versions(&self, name: &ModelName, limit: usize) -> Result<Vec<ModelVersion>> {
         let top = limit.clamp(1, PAGE).to_string();
         let query = [("$top", top.as_str()), ("$orderBy", "createdtime desc"), ("listViewType", "ActiveOnly")];
-        let mut next = Some(self.address.at(&["models", name.as_str(), "versions"], &query));
+        let mut next = Some(self.workspace.address.at(&["models", name.as_str(), "versions"], &query));
         let mut versions: Vec<ModelVersion> = Vec::new();
         for _ in 0..PAGES_MAX {
             let Some(url) = next.take().filter(|_| versions.len() < limit) else { break };
-            let page: Option<Page> = present(self.client.read(Call::get(url, &READ)).await)?;
+            let page: Option<Page> = present(self.workspace.client.read(Call::get(url, &READ)).await)?;
             let Some(page) = page else { break };
             versions.extend(page.value.iter().filter_map(|version| version.read(name)));
             next = page.next_link.map(|link| self.page(&link)).transpose()?;
@@ -99,15 +99,15 @@ impl ModelRegistry for AzureMl {
 
 impl AzureMl {
     async fn version(&self, name: &ModelName, number: u64) -> Result<Option<Version>> {
-        self.find(&["models", name.as_str(), "versions", &number.to_string()], &READ).await
+        self.workspace.find(&["models", name.as_str(), "versions", &number.to_string()], &READ).await
     }
 
     /// Registers under this number; what is there then is answered, whosever it is.
     async fn try_to_register(&self, name: &ModelName, number: u64, body: &Value) -> Result<Option<Version>> {
-        let url = self.address.at(&["models", name.as_str(), "versions", &number.to_string()], &[]);
+        let url = self.workspace.address.at(&["models", name.as_str(), "versions", &number.to_string()], &[]);
         // A refusal is looked into at once, and what is lost is found by the next try.
         let call = Call::send(Method::PUT, url, body.clone(), &REGISTER).once();
-        match self.client.read(call).await {
+        match self.workspace.client.read(call).await {
             Ok(held) => Ok(Some(held)),
             Err(error) if matches!(error.status, 400 | 409) => match self.version(name, number).await? {
                 Some(held) => Ok(Some(held)),
@@ -128,7 +128,7 @@ impl AzureMl {
         let (place, job) = match left {
             Some(left) => left,
             None => {
-                let datastore = self.datastore().await?;
+                let datastore = self.workspace.datastore().await?;
                 let path = format!("trainyard/models/{}", digest.hex());
                 datastore.container.put(&path, self.artifacts.get(digest).await?).await?;
                 (Place { datastore: datastore.name, path }, None)
@@ -139,16 +139,16 @@ impl AzureMl {
 
     async fn ensure_container(&self, name: &ModelName) -> Result<()> {
         let segments = ["models", name.as_str()];
-        if self.find::<Value>(&segments, &READ).await?.is_some() {
+        if self.workspace.find::<Value>(&segments, &READ).await?.is_some() {
             return Ok(());
         }
         let body = json!({"properties": {"tags": {"trainyard": "true"}}});
-        self.make::<Value>(&segments, body, &REGISTER).await.map(drop)
+        self.workspace.make::<Value>(&segments, body, &REGISTER).await.map(drop)
     }
 
     /// The next page of a list. A token is shown to nobody but the service.
     fn page(&self, link: &str) -> Result<Url> {
-        let url = Url::parse(link).ok().filter(|url| url.origin() == self.address.base.origin());
+        let url = Url::parse(link).ok().filter(|url| url.origin() == self.workspace.address.base.origin());
         url.ok_or_else(|| refused("the list of versions goes on at an address that is not the service's"))
     }
 }

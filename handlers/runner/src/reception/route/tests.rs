@@ -133,7 +133,11 @@ fn the_end_of_a_job_of_ours_wakes_its_run_and_nobody_else_s_does() {
     for (name, number) in [("train-diabetes-7", 7), ("test_image-diabetes-12-3", 12)] {
         name.clone_into(&mut job.job);
         let wake = Route::Wake { project: "diabetes".parse().unwrap(), number, waits_for: name.into() };
-        assert_eq!(routes(Fact::JobChanged(job.clone())), [wake]);
+        assert_eq!(routes(Fact::JobChanged(job.clone())), std::slice::from_ref(&wake));
+        let mut named_by_the_service = job.clone();
+        named_by_the_service.job = "5f0e0001-0000-4000-8000-000000001eef".into();
+        named_by_the_service.tags.insert(JOB_TAG.into(), name.into());
+        assert_eq!(routes(Fact::JobChanged(named_by_the_service)), [wake]);
     }
     job.status = events::fact::JobStatus::Running;
     assert!(said(&routes(Fact::JobChanged(job))).contains("has not ended"));
