@@ -57,7 +57,7 @@ pub use github::{
     Redelivered, Shown,
 };
 pub use key_vault::{KeyVault, KeyVaultSettings};
-pub use kubernetes::{Kubernetes, KubernetesSettings, ServiceKind};
+pub use kubernetes::{Kubernetes, KubernetesSettings, RouteSettings, ServiceKind};
 pub use repositories::Repositories;
 pub use resource_manager::{Doctor, DoctorSettings, Finding, Place, ResourceManager, ResourceManagerSettings};
 pub use service_bus::{ConnectionString, ServiceBus, ServiceBusSettings, ServiceBusTransport};
