@@ -28,6 +28,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::credential::{Anybody, Credential};
 use crate::http::{Call, CallError, Client, Kind, Patience, Right, Transport};
+use crate::roles::WORKSPACE as ROLE;
 
 mod address;
 mod endpoints;
@@ -46,7 +47,6 @@ use workspace::{Datastore, Workspace};
 
 const SERVICE: &str = "Azure Machine Learning";
 const API_VERSION: (&str, &str) = ("api-version", "2024-10-01");
-const ROLE: &str = "AzureML Data Scientist on the workspace";
 const READ: Right = Right::role("read the workspace", ROLE);
 
 /// A workspace.
@@ -80,8 +80,7 @@ impl AzureMl {
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         settings.check()?;
-        let AzureMlSettings { base, subscription, resource_group, workspace, .. } = &settings;
-        let address = Address::new(base, subscription, resource_group, workspace)?;
+        let address = Address::new(&settings.base, settings.resource_id())?;
         let client = |credential: Arc<dyn Credential>| {
             let transport = Transport::to(&[&address.base], settings.timeout_secs);
             Client::new(SERVICE, transport, HeaderMap::new(), credential, clock.clone()).with_patience(Patience::SHORT)

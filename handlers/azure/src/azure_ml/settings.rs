@@ -3,6 +3,7 @@
 use runner::ports::{PortError, Result};
 use serde::{Deserialize, Serialize};
 
+use super::address::workspace;
 use crate::http;
 
 /// A workspace, and where and in what its jobs run.
@@ -101,6 +102,12 @@ fn idle_secs() -> u32 {
 }
 
 impl AzureMlSettings {
+    /// The workspace's id.
+    #[must_use]
+    pub fn resource_id(&self) -> String {
+        workspace(&self.subscription, &self.resource_group, &self.workspace)
+    }
+
     /// What the service would refuse only when the first job comes.
     pub(super) fn check(&self) -> Result<()> {
         let wrong = |why: &str| {

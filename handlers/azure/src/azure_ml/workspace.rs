@@ -12,9 +12,9 @@ use super::place::Place;
 use super::{AzureMl, READ, SERVICE, refused};
 use crate::blob::Container;
 use crate::http::{self, Call, CallError, Right};
+use crate::roles;
 
-const MAKE_COMPUTE: Right =
-    Right::role("make the compute cluster", "AzureML Compute Operator (or Contributor) on the workspace");
+const MAKE_COMPUTE: Right = Right::role("make the compute cluster", roles::COMPUTE);
 
 /// What is asked once.
 #[derive(Debug)]

@@ -5,9 +5,10 @@ use runner::ports::Result;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Kubernetes, SERVICE};
 use super::objects::List;
+use super::{Kubernetes, SERVICE};
 use crate::http::{self, Answer, Body, Call, CallError, Kind, Right};
+use crate::roles;
 
 /// Who we are among those who write to an object.
 const MANAGER: (&str, &str) = ("fieldManager", "trainyard");
@@ -16,16 +17,13 @@ const PAGE: &str = "100";
 /// Pages that are read of a list before it is given up.
 const PAGES_MAX: usize = 50;
 
-const WRITER: &str = "Azure Kubernetes Service RBAC Writer on the namespace";
-const READ: Right = Right::role("look at what is in the namespace", WRITER);
-const APPLY: Right = Right::role("apply an object in the namespace", WRITER);
-const SCALE: Right = Right::role("scale a Deployment", WRITER);
-const DELETE: Right = Right::role("delete an object in the namespace", WRITER);
-/// A route is a custom resource, of which the writer's role knows nothing.
-const ADMIN: &str = "Azure Kubernetes Service RBAC Admin on the namespace";
-const READ_ROUTE: Right = Right::role("look at the HTTPRoute of an environment", ADMIN);
-const APPLY_ROUTE: Right = Right::role("apply the HTTPRoute of an environment", ADMIN);
-const LOGS: Right = Right::role("read a pod's log", WRITER);
+const READ: Right = Right::role("look at what is in the namespace", roles::NAMESPACE);
+const APPLY: Right = Right::role("apply an object in the namespace", roles::NAMESPACE);
+const SCALE: Right = Right::role("scale a Deployment", roles::NAMESPACE);
+const DELETE: Right = Right::role("delete an object in the namespace", roles::NAMESPACE);
+const READ_ROUTE: Right = Right::role("look at the HTTPRoute of an environment", roles::ROUTES);
+const APPLY_ROUTE: Right = Right::role("apply the HTTPRoute of an environment", roles::ROUTES);
+const LOGS: Right = Right::role("read a pod's log", roles::NAMESPACE);
 
 /// A kind of object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,13 +80,14 @@ impl Kubernetes {
             self.forget().await;
         }
         match answer {
-            Err(error) if object == Object::Route && is_unknown(&error, below) => {
-                Err(CallError::refused(SERVICE, format!(
+            Err(error) if object == Object::Route && is_unknown(&error, below) => Err(CallError::refused(
+                SERVICE,
+                format!(
                     "the cluster {} has no Gateway API (gateway.networking.k8s.io/v1): install it and a controller for it, \
                      or leave `route` out of the settings",
                     self.settings.cluster
-                )))
-            }
+                ),
+            )),
             other => other,
         }
     }

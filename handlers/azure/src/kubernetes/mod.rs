@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::credential::Credential;
 use crate::http::{self, Client, Patience, Transport};
+use crate::resource_id;
 use crate::serving::{ApiKey, Caller, ImageSettings, Puller, ServingParts, filled, name};
 
 mod api;
@@ -127,6 +128,21 @@ pub enum ServiceKind {
     PublicLoadBalancer,
     /// Who is in the cluster; a gateway stands before it, and `endpoint` is the gateway's.
     ClusterIp,
+}
+
+impl KubernetesSettings {
+    /// The cluster's id.
+    #[must_use]
+    pub fn resource_id(&self) -> String {
+        let Self { subscription, resource_group, cluster, .. } = self;
+        resource_id::resource(subscription, resource_group, "Microsoft.ContainerService/managedClusters", cluster)
+    }
+
+    /// The id of the namespace: that of the cluster's part in which roles are granted.
+    #[must_use]
+    pub fn namespace_id(&self) -> String {
+        format!("{}/namespaces/{}", self.resource_id(), self.namespace)
+    }
 }
 
 fn replicas() -> u32 {

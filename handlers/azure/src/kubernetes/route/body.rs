@@ -92,7 +92,10 @@ fn rules(settings: &RouteSettings, place: &Place<'_>, shares: &Shares) -> Vec<Va
     };
     let by_name = |(name, _): &(String, u32)| {
         let header = json!({"type": "Exact", "name": HEADER, "value": name});
-        rule(json!({"path": prefix, "headers": [header]}), vec![json!({"name": name, "port": SERVICE_PORT, "weight": 1})])
+        rule(
+            json!({"path": prefix, "headers": [header]}),
+            vec![json!({"name": name, "port": SERVICE_PORT, "weight": 1})],
+        )
     };
     let backend = |(name, weight): &(String, u32)| json!({"name": name, "port": SERVICE_PORT, "weight": weight});
     let mut rules: Vec<_> = shares.weights.iter().map(by_name).collect();

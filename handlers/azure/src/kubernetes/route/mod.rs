@@ -97,7 +97,8 @@ impl RouteSettings {
         let path = filled(&self.path, &[("project", "p"), ("environment", "e"), ("service", "s")]);
         let segments = path.strip_prefix('/').map(|rest| rest.trim_end_matches('/').split('/').collect::<Vec<_>>());
         if !segments.is_some_and(|all| all == [""] || all.iter().all(|segment| is_segment(segment))) {
-            let reason = format!("`path` of Kubernetes' `route` is {:?}; it must look like /models/{{project}}", self.path);
+            let reason =
+                format!("`path` of Kubernetes' `route` is {:?}; it must look like /models/{{project}}", self.path);
             return wrong(reason);
         }
         let rises = self.steps.windows(2).all(|pair| pair[0] < pair[1]);

@@ -139,7 +139,9 @@ impl Route {
         let is_late = now.duration_since(self.shifted_at()).as_secs() >= UNSEEN_SECS;
         if of("Accepted", "True").is_none() {
             return match of("Accepted", "False") {
-                Some(why) => Standing::Refused(format!("the gateway {gateway} does not accept the route: {}", why.said())),
+                Some(why) => {
+                    Standing::Refused(format!("the gateway {gateway} does not accept the route: {}", why.said()))
+                }
                 None if is_late => Standing::Refused(format!(
                     "no controller has taken up the route within {UNSEEN_SECS} s; check that the gateway {gateway} of \
                      `route` is there, and that its controller runs"

@@ -21,12 +21,7 @@ pub(super) struct Shares {
 impl Shares {
     /// What a route says.
     pub fn of(route: &Route) -> Self {
-        Self {
-            wanted: route.wanted(),
-            weights: route.weights(),
-            replaced: route.replaced(),
-            failed: route.failed(),
-        }
+        Self { wanted: route.wanted(), weights: route.weights(), replaced: route.replaced(), failed: route.failed() }
     }
 
     /// The weight of a release; None where it has no place in the route.

@@ -107,9 +107,7 @@ fn settings_that_cannot_be_used_are_refused() {
 
 #[test]
 fn only_what_our_gateway_says_of_this_generation_counts() {
-    let condition = |kind: &str, status: &str, generation: i64| {
-        json!({"type": kind, "status": status, "reason": "Because", "message": "of this", "observedGeneration": generation})
-    };
+    let condition = |kind: &str, status: &str, generation: i64| json!({"type": kind, "status": status, "reason": "Because", "message": "of this", "observedGeneration": generation});
     let standing = |parent: Value, conditions: Vec<Value>, secs: i64| {
         let route = json!({
             "metadata": {"generation": 3, "annotations": {"trainyard/shifted-at": "1970-01-01T00:00:00Z"}},
