@@ -60,11 +60,14 @@ fn rule(rule: &Value) -> Result<(), String> {
         if filter["type"] != "URLRewrite" || !is_prefix {
             return Err(format!("spec.rules.filters: Invalid value: {filter}"));
         }
-        let is_one = rule["matches"].as_array().is_some_and(|all| all.len() == 1 && all[0]["path"]["type"] == "PathPrefix");
+        let is_one =
+            rule["matches"].as_array().is_some_and(|all| all.len() == 1 && all[0]["path"]["type"] == "PathPrefix");
         if !is_one {
-            return Err("When using URLRewrite filter with path.replacePrefixMatch, exactly one PathPrefix match must be \
+            return Err(
+                "When using URLRewrite filter with path.replacePrefixMatch, exactly one PathPrefix match must be \
                         specified"
-                .into());
+                    .into(),
+            );
         }
     }
     for backend in list(&rule["backendRefs"], "spec.rules.backendRefs", 16)? {

@@ -191,6 +191,8 @@ impl Kubernetes {
             ("PATCH", [name]) => self.apply(asked, kind, name),
             ("PATCH", [name, "scale"]) if kind == Kind::Deployment => self.scale(asked, name),
             ("DELETE", [name]) => match self.objects.remove(&(kind, (*name).to_owned())) {
+                // So it has been for Services since version 1.21.
+                Some(object) if kind == Kind::Service => Told::json(200, &self.shown(kind, &object, asked.now)),
                 Some(_) => {
                     let details = json!({"name": name, "kind": kind.plural()});
                     let status = json!({
