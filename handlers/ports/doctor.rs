@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use azure::{
     AzureMlSettings, BatchEndpointSettings, BlobSettings, ContainerInstancesSettings, DoctorSettings,
-    KubernetesSettings, OnlineEndpointsSettings, Place, PublishedPipelineSettings, RegistrySettings,
+    KubernetesSettings, OnlineEndpointsSettings, Place, PublishedPipelineSettings, Pull, RegistrySettings,
     ResourceManagerSettings,
 };
 use cli::Failure;
@@ -145,18 +145,18 @@ impl Looked {
         let mut unknown = Vec::new();
         if is("TRAINYARD_JOBS", "azure_ml") || is("TRAINYARD_MODELS", "azure_ml") {
             let it: AzureMlSettings = settings.needed(AZURE_ML, DOCTOR)?;
-            let id = workspace(&it.subscription, &it.resource_group, &it.workspace);
-            self.add(Place::Workspace, id, &it.base, it.timeout_secs);
+            self.add(Place::Workspace, it.resource_id(), &it.base, it.timeout_secs);
+            if it.compute.create.is_some() {
+                self.add(Place::Computes, it.resource_id(), &it.base, it.timeout_secs);
+            }
         }
         if is("TRAINYARD_JOBS", "published_pipeline") {
             let it: PublishedPipelineSettings = settings.needed(PUBLISHED_PIPELINE, DOCTOR)?;
-            let id = workspace(&it.subscription, &it.resource_group, &it.workspace);
-            self.add(Place::PublishedPipelines, id, &it.base, it.timeout_secs);
+            self.add(Place::PublishedPipelines, it.resource_id(), &it.base, it.timeout_secs);
         }
         if is("TRAINYARD_JOBS", "batch_endpoint") {
             let it: BatchEndpointSettings = settings.needed(BATCH_ENDPOINT, DOCTOR)?;
-            let id = workspace(&it.subscription, &it.resource_group, &it.workspace);
-            self.add(Place::BatchEndpoints, id, &it.base, it.timeout_secs);
+            self.add(Place::BatchEndpoints, it.resource_id(), &it.base, it.timeout_secs);
         }
         if is("TRAINYARD_CHECKS", "container_registry") || is("TRAINYARD_IMAGES", "container_registry") {
             self.registry(Place::Registry, &settings.needed(REGISTRY, DOCTOR)?);
@@ -164,7 +164,7 @@ impl Looked {
         if is("TRAINYARD_INFRASTRUCTURE", "resource_manager") {
             let it: ResourceManagerSettings = settings.needed("TRAINYARD_RESOURCE_MANAGER", DOCTOR)?;
             for name in it.groups.values() {
-                self.add(Place::Infrastructure, group(&it.subscription, name), &it.base, it.timeout_secs);
+                self.add(Place::Infrastructure, it.resource_id(name), &it.base, it.timeout_secs);
             }
         }
         let mut has_secrets = false;
@@ -194,19 +194,25 @@ impl Looked {
         match choice.word.as_str() {
             "container_instances" => {
                 let it: ContainerInstancesSettings = choice.settings(settings, "TRAINYARD_CONTAINER_INSTANCES")?;
-                let id = group(&it.subscription, &it.resource_group);
-                self.add(Place::ContainerInstances, id, &it.base, it.timeout_secs);
+                self.add(Place::ContainerInstances, it.resource_id(), &it.base, it.timeout_secs);
+                if let Pull::Identity(identity) = &it.pull {
+                    self.add(Place::PullIdentity, identity.clone(), &it.base, it.timeout_secs);
+                }
             }
             "kubernetes" => {
                 let it: KubernetesSettings = choice.settings(settings, "TRAINYARD_KUBERNETES")?;
-                let provider = "Microsoft.ContainerService/managedClusters";
-                let id = resource(&it.subscription, &it.resource_group, provider, &it.cluster);
-                self.add(Place::Cluster, id, &it.base, it.timeout_secs);
+                self.add(Place::Cluster, it.resource_id(), &it.base, it.timeout_secs);
+                self.add(Place::Namespace, it.namespace_id(), &it.base, it.timeout_secs);
+                if it.route.is_some() {
+                    self.add(Place::Routes, it.namespace_id(), &it.base, it.timeout_secs);
+                }
             }
             "online_endpoints" => {
                 let it: OnlineEndpointsSettings = choice.settings(settings, "TRAINYARD_ONLINE_ENDPOINTS")?;
-                let id = workspace(&it.subscription, &it.resource_group, &it.workspace);
-                self.add(Place::Workspace, id, &it.base, it.timeout_secs);
+                self.add(Place::Workspace, it.resource_id(), &it.base, it.timeout_secs);
+                if let Some(identity) = &it.identity {
+                    self.add(Place::PullIdentity, identity.clone(), &it.base, it.timeout_secs);
+                }
                 self.location.get_or_insert(it.location);
             }
             _ => {}
@@ -221,9 +227,7 @@ impl Looked {
     }
 
     fn registry(&mut self, place: Place, it: &RegistrySettings) {
-        let provider = "Microsoft.ContainerRegistry/registries";
-        let id = resource(&it.subscription, &it.resource_group, provider, &it.registry);
-        self.add(place, id, &it.base, it.timeout_secs);
+        self.add(place, it.resource_id(), &it.base, it.timeout_secs);
     }
 
     /// Settings with one resource of a kind each: most have one, and then it is one doctor.
@@ -247,18 +251,6 @@ impl Looked {
         }
         all
     }
-}
-
-fn group(subscription: &str, name: &str) -> String {
-    format!("/subscriptions/{subscription}/resourceGroups/{name}")
-}
-
-fn resource(subscription: &str, in_group: &str, provider: &str, name: &str) -> String {
-    format!("{}/providers/{provider}/{name}", group(subscription, in_group))
-}
-
-fn workspace(subscription: &str, in_group: &str, name: &str) -> String {
-    resource(subscription, in_group, "Microsoft.MachineLearningServices/workspaces", name)
 }
 
 #[cfg(test)]

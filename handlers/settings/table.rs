@@ -170,7 +170,9 @@ pub const SERVICES: [Setting; 17] = [
         "TRAINYARD_KUBERNETES",
         "",
         "{\"subscription\": ID, \"resource_group\": NAME, \"cluster\": NAME, \"namespace\": NAME, \"image\": \
-         {\"registry_server\": \"NAME.azurecr.io\"}}.",
+         {\"registry_server\": \"NAME.azurecr.io\"}}. Where the cluster has the Gateway API, releases take over in steps: \
+         {.., \"endpoint\": \"https://HOST\", \"route\": {\"gateway\": NAME, \"gateway_namespace\": NAME, \"steps\": [10, 50], \
+         \"step_secs\": 300}}.",
     ),
     setting(
         "TRAINYARD_ONLINE_ENDPOINTS",

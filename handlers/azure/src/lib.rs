@@ -38,7 +38,9 @@ mod launcher;
 mod mark;
 mod metrics;
 mod repositories;
+mod resource_id;
 mod resource_manager;
+mod roles;
 mod service_bus;
 mod serving;
 mod text;
@@ -60,7 +62,7 @@ pub use github::{
     Redelivered, Shown,
 };
 pub use key_vault::{KeyVault, KeyVaultSettings};
-pub use kubernetes::{Kubernetes, KubernetesSettings, ServiceKind};
+pub use kubernetes::{Kubernetes, KubernetesSettings, RouteSettings, ServiceKind};
 pub use repositories::Repositories;
 pub use resource_manager::{Doctor, DoctorSettings, Finding, Place, ResourceManager, ResourceManagerSettings};
 pub use service_bus::{ConnectionString, ServiceBus, ServiceBusSettings, ServiceBusTransport};

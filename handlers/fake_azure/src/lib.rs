@@ -367,6 +367,16 @@ fn is_served(host: &str) -> bool {
 
 /// A model, if the service that runs it has it up.
 fn served(world: &mut World, asked: &Asked<'_>) -> Told {
+    if asked.host == kubernetes::GATEWAY_HOST {
+        return match world.kubernetes.routed(asked) {
+            Ok(kubernetes::Destination { host, path }) => {
+                let Asked { method, query, headers, body, bytes, base, now, .. } = asked;
+                let (host, query) = (host.as_str(), query.clone());
+                served(world, &Asked { method, host, path, query, headers, body, bytes, base, now: *now })
+            }
+            Err(status) => Told::bytes(status, "text/plain", "the gateway knows no way"),
+        };
+    }
     let is_up = match asked.host {
         host if host.ends_with(".azurecontainer.io") => world.container_instances.serves(host, asked.now),
         host if host.ends_with(".example") => world.kubernetes.serves(host, asked.now),

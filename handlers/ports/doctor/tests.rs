@@ -19,11 +19,12 @@ fn of(given: &[(&str, String)]) -> Settings {
 fn many(base: &str) -> Vec<(&'static str, String)> {
     let registry = |name: &str| json!({"subscription": "s", "resource_group": "g", "registry": name, "base": base, "timeout_secs": 3});
     let image = json!({"registry_server": "contoso.azurecr.io"});
+    let identity = format!("{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/puller");
     let all = [
         ("TRAINYARD_JOBS", json!("azure_ml")),
         (
             "TRAINYARD_AZURE_ML",
-            json!({"subscription": "s", "resource_group": "g", "workspace": "w", "compute": {"name": "cpu"}, "base": base,
+            json!({"subscription": "s", "resource_group": "g", "workspace": "w", "compute": {"name": "cpu", "create": {"size": "Standard_DS3_v2", "nodes": 1}}, "base": base,
                 "timeout_secs": 3}),
         ),
         ("TRAINYARD_IMAGES", json!("container_registry")),
@@ -32,12 +33,12 @@ fn many(base: &str) -> Vec<(&'static str, String)> {
         (
             "TRAINYARD_CONTAINER_INSTANCES",
             json!({"subscription": "s", "resource_group": "g", "location": "westeurope", "image": image, "base": base,
-                "timeout_secs": 3}),
+                "timeout_secs": 3, "pull": {"identity": identity}}),
         ),
         (
             "TRAINYARD_KUBERNETES",
             json!({"subscription": "s", "resource_group": "g", "cluster": "c", "namespace": "n", "image": image,
-                "base": base, "timeout_secs": 3}),
+                "base": base, "timeout_secs": 3, "endpoint": "https://models.contoso.com", "route": {"gateway": "public"}}),
         ),
         ("TRAINYARD_ENVIRONMENT_REGISTRIES", json!({"prod": registry("contosoprod"), "nowhere": registry("other")})),
         ("TRAINYARD_INFRASTRUCTURE", json!("resource_manager")),
@@ -70,10 +71,14 @@ fn what_ports_use_is_looked_at_once() {
     let first = vec![
         (&Place::Infrastructure, GROUP.to_owned()),
         (&Place::ContainerInstances, GROUP.to_owned()),
-        (&Place::Workspace, workspace),
+        (&Place::Workspace, workspace.clone()),
+        (&Place::Computes, workspace),
         (&Place::Registry, registry),
         (&Place::ProductionRegistry, production),
-        (&Place::Cluster, cluster),
+        (&Place::Cluster, cluster.clone()),
+        (&Place::Namespace, format!("{cluster}/namespaces/n")),
+        (&Place::Routes, format!("{cluster}/namespaces/n")),
+        (&Place::PullIdentity, id("Microsoft.ManagedIdentity/userAssignedIdentities/puller")),
     ];
     let shown: Vec<Vec<_>> =
         shown.into_iter().map(|it| it.into_iter().map(|(at, id)| (at, id.clone())).collect()).collect();
@@ -150,7 +155,7 @@ async fn an_azure_that_does_not_answer_is_found_and_is_no_error() {
     given.extend(as_application(&fake));
     let looks = doctor(&Services::new(&of(&given))).unwrap().check().await;
     let rights = looks.iter().filter(|it| it.what.starts_with("the rights on") && !it.ok).count();
-    assert_eq!(rights, 7, "the application is not known: {looks:#?}");
+    assert_eq!(rights, 11, "the application is not known: {looks:#?}");
 }
 
 fn as_application(fake: &Fake) -> Vec<(&'static str, String)> {

@@ -4,7 +4,7 @@ use reqwest::Url;
 use runner::ports::Result;
 
 use super::API_VERSION;
-use crate::http;
+use crate::{http, resource_id};
 
 /// A workspace, as Azure Resource Manager knows it.
 #[derive(Debug)]
@@ -13,12 +13,14 @@ pub(super) struct Address {
     id: String,
 }
 
+/// The id of a workspace.
+pub(super) fn workspace(subscription: &str, resource_group: &str, name: &str) -> String {
+    resource_id::resource(subscription, resource_group, "Microsoft.MachineLearningServices/workspaces", name)
+}
+
 impl Address {
-    pub fn new(base: &str, subscription: &str, resource_group: &str, workspace: &str) -> Result<Self> {
-        let id = format!(
-            "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/\
-             Microsoft.MachineLearningServices/workspaces/{workspace}"
-        );
+    /// The one with this id.
+    pub fn new(base: &str, id: String) -> Result<Self> {
         Ok(Self { base: http::address("`base`", base)?, id })
     }
 
@@ -29,7 +31,7 @@ impl Address {
 
     /// The address of something in the workspace.
     pub fn at(&self, below: &[&str], query: &[(&str, &str)]) -> Url {
-        let path: Vec<&str> = self.id.split('/').skip(1).chain(below.iter().copied()).collect();
+        let path = [&resource_id::segments(&self.id)[..], below].concat();
         http::join(&self.base, &path, &[&[API_VERSION], query].concat())
     }
 }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::{AzureMl, READ, SERVICE, refused};
 use crate::http::{Call, CallError, Right};
+use crate::roles;
 
-const MAKE: Right =
-    Right::role("make the compute cluster", "AzureML Compute Operator (or Contributor) on the workspace");
+const MAKE: Right = Right::role("make the compute cluster", roles::COMPUTE);
 
 /// A cluster, as the service shows it.
 #[derive(Deserialize)]

@@ -22,6 +22,7 @@ use runner::ports::{Artifacts, Clock, PortError, Result};
 
 use crate::credential::Credential;
 use crate::http::{CallError, Kind, Right};
+use crate::roles::WORKSPACE as ROLE;
 
 mod address;
 mod compute;
@@ -48,7 +49,6 @@ use workspace::Workspace;
 
 const SERVICE: &str = "Azure Machine Learning";
 const API_VERSION: (&str, &str) = ("api-version", "2024-10-01");
-const ROLE: &str = "AzureML Data Scientist on the workspace";
 const READ: Right = Right::role("read the workspace", ROLE);
 
 /// A workspace.

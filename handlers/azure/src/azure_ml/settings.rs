@@ -3,6 +3,7 @@
 use runner::ports::{PortError, Result};
 use serde::{Deserialize, Serialize};
 
+use super::address::workspace;
 use super::workspace::Whereabouts;
 use crate::http;
 
@@ -102,12 +103,16 @@ fn idle_secs() -> u32 {
 }
 
 impl AzureMlSettings {
+    /// The workspace's id.
+    #[must_use]
+    pub fn resource_id(&self) -> String {
+        workspace(&self.subscription, &self.resource_group, &self.workspace)
+    }
+
     /// Where that is.
     pub(super) fn whereabouts(&self) -> Whereabouts {
         Whereabouts {
-            subscription: self.subscription.clone(),
-            resource_group: self.resource_group.clone(),
-            workspace: self.workspace.clone(),
+            id: self.resource_id(),
             datastore: self.datastore.clone(),
             base: self.base.clone(),
             tracking: self.tracking.clone(),

@@ -23,9 +23,8 @@ use crate::http::{self, Call, CallError, Client, Patience, Right, Transport};
 /// Where a workspace is and how it is called, as settings say.
 #[derive(Debug, Clone)]
 pub(super) struct Whereabouts {
-    pub subscription: String,
-    pub resource_group: String,
-    pub workspace: String,
+    /// The workspace's id.
+    pub id: String,
     /// None: the workspace's default datastore.
     pub datastore: Option<String>,
     /// The address of Azure Resource Manager.
@@ -109,8 +108,8 @@ impl Workspace {
         storage: Arc<dyn Credential>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
-        let Whereabouts { base, subscription, resource_group, workspace, timeout_secs, .. } = &whereabouts;
-        let address = Address::new(base, subscription, resource_group, workspace)?;
+        let Whereabouts { id, base, timeout_secs, .. } = &whereabouts;
+        let address = Address::new(base, id.clone())?;
         let client = |credential: Arc<dyn Credential>| {
             let transport = Transport::to(&[&address.base], *timeout_secs);
             Client::new(SERVICE, transport, HeaderMap::new(), credential, clock.clone()).with_patience(Patience::SHORT)
@@ -220,7 +219,7 @@ impl Workspace {
 
 impl fmt::Display for Workspace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Azure ML workspace {}", self.whereabouts.workspace)
+        write!(f, "Azure ML workspace {}", self.whereabouts.id.rsplit('/').next().unwrap_or_default())
     }
 }
 

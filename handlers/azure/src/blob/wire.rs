@@ -9,19 +9,18 @@ use reqwest::{Method, StatusCode};
 
 use super::SERVICE;
 use crate::http::{Body, Call, CallError, Client, Right};
+use crate::roles;
 
 /// On every answer of the service, and on none of what stands between it and us.
 const SIGN: &str = "x-ms-request-id";
 /// What the caller makes something of: not there, there already, another version, nothing in this range.
 const ANSWERS: &[u16] = &[404, 409, 412, 416];
 
-const READER: &str = "Storage Blob Data Reader (or Contributor) on the container";
-const CONTRIBUTOR: &str = "Storage Blob Data Contributor on the container";
-pub(super) const READ: Right = Right::role("read a blob", READER);
-pub(super) const LIST: Right = Right::role("list blobs", READER);
-pub(super) const WRITE: Right = Right::role("write a blob", CONTRIBUTOR);
-pub(super) const REMOVE: Right = Right::role("delete a blob", CONTRIBUTOR);
-pub(super) const MAKE: Right = Right::role("make a container", "Storage Blob Data Contributor on the storage account");
+pub(super) const READ: Right = Right::role("read a blob", roles::BLOBS);
+pub(super) const LIST: Right = Right::role("list blobs", roles::BLOBS);
+pub(super) const WRITE: Right = Right::role("write a blob", roles::BLOBS);
+pub(super) const REMOVE: Right = Right::role("delete a blob", roles::BLOBS);
+pub(super) const MAKE: Right = Right::role("make a container", roles::BLOB_CONTAINERS);
 
 /// Carries the crate's requests.
 #[derive(Debug)]

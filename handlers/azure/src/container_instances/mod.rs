@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::credential::Credential;
 use crate::http::{self, Client, Patience, Right, Transport};
 use crate::serving::{ApiKey, Caller, ImageSettings, Puller, ServingParts, filled, name};
+use crate::{resource_id, roles};
 
 mod body;
 mod deployments;
@@ -42,14 +43,11 @@ const CONTAINER: &str = "scoring";
 /// Characters of a group's name, at most.
 const NAME_MAX: usize = 63;
 
-const READ: Right = Right::role("look at container groups", "Reader on the resource group");
-const CREATE: Right = Right::role(
-    "create a container group",
-    "Contributor on the resource group, and Managed Identity Operator on the identity that pulls the image",
-);
-const TAG: Right = Right::role("tag a container group", "Contributor on the resource group");
-const DELETE: Right = Right::role("delete a container group", "Contributor on the resource group");
-const LOGS: Right = Right::role("read a container's log", "Contributor on the resource group");
+const READ: Right = Right::role("look at container groups", roles::CONTAINER_GROUPS);
+const CREATE: Right = Right::role("create a container group", roles::CONTAINER_GROUPS_WITH_IDENTITY);
+const TAG: Right = Right::role("tag a container group", roles::CONTAINER_GROUPS);
+const DELETE: Right = Right::role("delete a container group", roles::CONTAINER_GROUPS);
+const LOGS: Right = Right::role("read a container's log", roles::CONTAINER_GROUPS);
 
 /// Where container groups are made, and of what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,6 +97,14 @@ pub enum Pull {
         /// The name of the secret that is the password.
         secret: String,
     },
+}
+
+impl ContainerInstancesSettings {
+    /// The id of the resource group that container groups are made in.
+    #[must_use]
+    pub fn resource_id(&self) -> String {
+        resource_id::group(&self.subscription, &self.resource_group)
+    }
 }
 
 fn endpoint() -> String {
@@ -183,10 +189,9 @@ impl ContainerInstances {
 
     /// An address below the container groups.
     fn url(&self, below: &[&str]) -> Url {
-        let ContainerInstancesSettings { subscription, resource_group, .. } = &self.settings;
-        let head = ["subscriptions", subscription, "resourceGroups", resource_group];
+        let group = self.settings.resource_id();
         let provider = ["providers", "Microsoft.ContainerInstance", "containerGroups"];
-        http::join(&self.base, &[&head[..], &provider, below].concat(), &[API_VERSION])
+        http::join(&self.base, &[&resource_id::segments(&group)[..], &provider, below].concat(), &[API_VERSION])
     }
 
     /// The label in the DNS, of which there is one in a region: made from all that names the group.

@@ -13,6 +13,7 @@ use super::token::RegistryToken;
 use super::{RegistrySettings, SERVICE};
 use crate::credential::Credential;
 use crate::http::{self, Body, Call, CallError, Client, Kind, Patience, Right, Transport};
+use crate::roles;
 
 /// The kinds of manifests, as images and lists of images have them.
 const MANIFESTS: [&str; 4] = [
@@ -25,14 +26,8 @@ const ACCEPTED: &str = "application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json";
 
-const PULL: Right = Right::role(
-    "look for an image in the registry",
-    "AcrPull on the registry (Container Registry Repository Reader where roles are by repository)",
-);
-const PUSH: Right = Right::role(
-    "tag an image in the registry",
-    "AcrPush on the registry (Container Registry Repository Writer where roles are by repository)",
-);
+const PULL: Right = Right::role("look for an image in the registry", roles::PULL);
+const PUSH: Right = Right::role("tag an image in the registry", roles::PUSH);
 
 /// A registry's data.
 pub(super) struct Data {

@@ -132,8 +132,7 @@ impl Images for RegistryImages {
         if found != BuildStatus::Unknown {
             return Ok(found);
         }
-        let (snapshot, model) =
-            try_join!(self.artifacts.get(&build.source), self.artifacts.get(&build.model.digest))?;
+        let (snapshot, model) = try_join!(self.artifacts.get(&build.source), self.artifacts.get(&build.model.digest))?;
         let (spec, settings) = (build.clone(), self.registry.settings.clone());
         let made = tokio::task::spawn_blocking(move || context(&spec, &settings, &snapshot, model)).await;
         let made = made.map_err(|error| PortError::transient(SERVICE, format!("the context was given up: {error}")))?;

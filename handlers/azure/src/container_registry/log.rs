@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::registry::{Registry, order};
 use crate::http::{Answer, Call, CallError, Kind, Right};
+use crate::roles;
 use crate::text;
 
 /// What the storage behind the registry is spoken to in.
@@ -15,8 +16,7 @@ const WORDS_MAX: usize = 1500;
 /// As much of a log's end as is looked at for a reason.
 const REASON_MAX: u64 = 16 << 10;
 
-const READ: Right =
-    Right::role("read a log of the registry's tasks", "Container Registry Tasks Contributor on the registry");
+const READ: Right = Right::role("read a log of the registry's tasks", roles::TASKS);
 
 /// A piece of a log.
 #[derive(Debug, Default)]

@@ -16,12 +16,10 @@ use super::registry::Registry;
 use super::{RegistrySettings, SERVICE};
 use crate::credential::Credential;
 use crate::http::{Call, CallError, Progress, Right};
+use crate::roles;
 use crate::serving::Promote;
 
-const IMPORT: Right = Right::role(
-    "import an image into the registry",
-    "Container Registry Data Importer and Data Reader on the registry, and AcrPull on the one that the image is in",
-);
+const IMPORT: Right = Right::role("import an image into the registry", roles::IMPORT);
 
 /// The way of images from one registry into another, or to stay where they are.
 #[derive(Debug)]

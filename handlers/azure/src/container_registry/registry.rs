@@ -10,6 +10,7 @@ use runner::ports::{Clock, Result};
 use super::{RegistrySettings, SERVICE};
 use crate::credential::{Anybody, Credential};
 use crate::http::{self, Body, Call, CallError, Client, Patience, Right, Transport};
+use crate::resource_id;
 
 /// Tasks, runs and task runs.
 const TASKS: &str = "2019-06-01-preview";
@@ -55,10 +56,8 @@ impl Registry {
     }
 
     fn url(&self, below: &[&str], version: &str) -> Url {
-        let RegistrySettings { subscription, resource_group, registry, .. } = &self.settings;
-        let group = ["subscriptions", subscription, "resourceGroups", resource_group];
-        let resource = ["providers", "Microsoft.ContainerRegistry", "registries", registry];
-        http::join(&self.base, &[&group, &resource, below].concat(), &[("api-version", version)])
+        let id = self.settings.resource_id();
+        http::join(&self.base, &[&resource_id::segments(&id)[..], below].concat(), &[("api-version", version)])
     }
 
     /// An address that was handed out. One that is less protected than the service that gave it is not used.

@@ -8,6 +8,7 @@ use runner::ports::{PortError, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::http;
+use crate::resource_id;
 
 /// Where the project's name goes in the pattern of repositories.
 const PROJECT: &str = "{project}";
@@ -181,12 +182,10 @@ impl RegistrySettings {
     }
 
     /// The registry's id among Azure's resources.
-    pub(super) fn resource_id(&self) -> String {
+    #[must_use]
+    pub fn resource_id(&self) -> String {
         let Self { subscription, resource_group, registry, .. } = self;
-        format!(
-            "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/Microsoft.ContainerRegistry\
-             /registries/{registry}"
-        )
+        resource_id::resource(subscription, resource_group, "Microsoft.ContainerRegistry/registries", registry)
     }
 }
 

@@ -10,13 +10,11 @@ use serde_json::{Value, json};
 use super::SERVICE;
 use super::registry::{Registry, order};
 use crate::http::{Call, CallError, Kind, Right};
+use crate::roles;
 
-const START: Right =
-    Right::role("start a run of the registry's tasks", "Container Registry Tasks Contributor on the registry");
-const LOOK: Right =
-    Right::role("look at a run of the registry's tasks", "Container Registry Tasks Contributor on the registry");
-const CANCEL: Right =
-    Right::role("cancel a run of the registry's tasks", "Container Registry Tasks Contributor on the registry");
+const START: Right = Right::role("start a run of the registry's tasks", roles::TASKS);
+const LOOK: Right = Right::role("look at a run of the registry's tasks", roles::TASKS);
+const CANCEL: Right = Right::role("cancel a run of the registry's tasks", roles::TASKS);
 
 /// What was just made may not be found at once.
 const LAG: Duration = Duration::from_secs(1);

@@ -23,15 +23,12 @@ use serde_json::Value;
 use super::SERVICE;
 use crate::credential::{Anybody, Credential, Token};
 use crate::http::{self, Body, Call, Client, Patience, Right, Transport};
+use crate::roles;
 
 /// How long a token is used that does not say when it ends. Real ones say it, and are good for more than an hour.
 const UNTOLD: SignedDuration = SignedDuration::from_mins(10);
 
-const EXCHANGE: Right = Right::role(
-    "get a token of the registry",
-    "AcrPull on the registry (Container Registry \
-     Repository Reader where roles are by repository)",
-);
+const EXCHANGE: Right = Right::role("get a token of the registry", roles::PULL);
 
 /// What opens a part of a registry's data.
 pub(super) struct RegistryToken {

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use super::log::STORAGE_VERSION;
 use super::registry::{Registry, order};
 use crate::http::{Body, Call, CallError, Right};
+use crate::roles;
 
-const UPLOAD: Right = Right::role("upload what is to be built", "Container Registry Tasks Contributor on the registry");
+const UPLOAD: Right = Right::role("upload what is to be built", roles::TASKS);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

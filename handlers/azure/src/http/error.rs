@@ -12,7 +12,7 @@ use tracing::debug;
 
 /// Nobody is asked to wait for longer than this: a wrong header should not silence us for a day.
 const WAIT_MAX: SignedDuration = SignedDuration::from_hours(1);
-/// Without a time that was asked for.
+/// Without a time that was asked for, where a service is not there at all.
 const WAIT: SignedDuration = SignedDuration::from_secs(30);
 /// Characters of a service's own words that are passed on.
 const WORDS_MAX: usize = 300;
@@ -114,6 +114,7 @@ impl CallError {
         let is_moment = word == "ServerBusy" && !headers.contains_key("retry-after");
         let is_limited = code == 429 || (code == 503 && !is_moment) || (code == 403 && is_rate_limit(headers, &said));
         let (kind, reason) = match code {
+            _ if code == 429 && wait(headers, now).is_none() => (Kind::Unavailable, failed),
             _ if is_limited => {
                 let wait = wait(headers, now).unwrap_or(WAIT).min(WAIT_MAX);
                 let until = now + wait;

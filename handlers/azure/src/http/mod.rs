@@ -2,7 +2,7 @@
 //! back, and turns each way in which a call fails into a sentence and the question whether another try is worth it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use azure_core::Bytes;
 use jiff::Timestamp;
@@ -27,6 +27,7 @@ pub(crate) use operation::Progress;
 pub(crate) use patience::Patience;
 pub(crate) use transport::{TIMEOUT_SECS, Transport, address, bounded, causes, join};
 
+use patience::unpaced;
 use record::Recorder;
 use transport::{BODY_MAX, Cut, bounded_by};
 
@@ -38,11 +39,19 @@ pub(crate) struct Client {
     credential: Arc<dyn Credential>,
     /// Asked for by one call at a time: the others wait for what it gets.
     token: tokio::sync::Mutex<Option<Token>>,
-    /// The service has asked to be left alone until then.
-    not_before: Mutex<Option<Timestamp>>,
+    held: Mutex<Held>,
     patience: Patience,
     recorder: Option<Recorder>,
     clock: Arc<dyn Clock>,
+}
+
+/// What keeps calls back.
+#[derive(Debug, Default)]
+struct Held {
+    /// The service has asked to be left alone until then, or there were too many calls.
+    until: Option<Timestamp>,
+    /// How often in a row there were too many, without a word about when to come back.
+    refused: u32,
 }
 
 /// One call.
@@ -154,9 +163,9 @@ impl Client {
         credential: Arc<dyn Credential>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let (token, not_before) = Default::default();
+        let (token, held) = Default::default();
         let (patience, recorder) = (Patience::NONE, Recorder::from_env());
-        Self { service, transport, headers, credential, token, not_before, patience, recorder, clock }
+        Self { service, transport, headers, credential, token, held, patience, recorder, clock }
     }
 
     /// Tries again by itself what may work a moment later.
@@ -248,6 +257,7 @@ impl Client {
             return Ok(Answer { service: self.service, status, headers, body });
         }
         if status.is_success() && !is_page {
+            self.held().refused = 0;
             let answer = Answer { service: self.service, status, headers, body };
             // Something between us and the service may answer for it, and then nothing is done.
             if !answer.body.is_empty() && answer.is_json() {
@@ -255,17 +265,30 @@ impl Client {
             }
             return Ok(answer);
         }
-        let error =
-            CallError::of(self.service, &self.identity(), call.right, status, &headers, &body, self.clock.now());
-        if let Some(until) = error.until {
-            *self.not_before.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+        let now = self.clock.now();
+        let mut error = CallError::of(self.service, &self.identity(), call.right, status, &headers, &body, now);
+        let mut held = self.held();
+        if error.until.is_none() && status == StatusCode::TOO_MANY_REQUESTS {
+            // Calls that were under way together are refused together, and that once.
+            if held.until.is_none_or(|until| until <= now) {
+                held.until = Some(now + unpaced(held.refused));
+                held.refused = held.refused.saturating_add(1);
+            }
+            error.until = held.until;
+        } else if error.until.is_some() {
+            held.until = error.until;
         }
+        drop(held);
         Err(error)
     }
 
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn is_welcome(&self, call: &Call<'_>) -> Result<(), CallError> {
-        let not_before = *self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
-        match not_before.filter(|until| self.clock.now() < *until) {
+        let held = self.held().until;
+        match held.filter(|until| self.clock.now() < *until) {
             Some(until) => {
                 let reason = format!("could not {}: asked to wait until {until}", call.right.action);
                 Err(CallError::unavailable(self.service, reason))

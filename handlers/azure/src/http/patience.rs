@@ -7,6 +7,8 @@ use jiff::Timestamp;
 
 use super::error::{CallError, Kind};
 
+/// The longest pause after a service has said that there were too many calls, and not when to come back.
+const LONGEST: Duration = Duration::from_secs(30);
 /// The first pause; each one after it is twice as long.
 const FIRST: Duration = Duration::from_millis(200);
 
@@ -33,9 +35,19 @@ impl Patience {
             let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default() + FIRST;
             return (wait <= self.longest).then_some(wait);
         }
-        // Between half of it and all of it, so that many who failed together do not come back together.
-        let full = FIRST.saturating_mul(1 << tried.min(8)).min(self.longest);
-        let chance = RandomState::new().hash_one(tried) % 1000;
-        Some(full.mul_f64(0.5 + f64::from(u32::try_from(chance).unwrap_or_default()) / 2000.0))
+        Some(backoff(tried, self.longest))
     }
+}
+
+/// How long to leave a service alone that says for the so-manieth time in a row, counted from 0, that there were too many
+/// calls, and not when to come back.
+pub(super) fn unpaced(refused: u32) -> Duration {
+    backoff(refused, LONGEST)
+}
+
+/// Between half of a pause and all of it, so that many who failed together do not come back together.
+fn backoff(tried: u32, longest: Duration) -> Duration {
+    let full = FIRST.saturating_mul(1 << tried.min(8)).min(longest);
+    let chance = RandomState::new().hash_one(tried) % 1000;
+    full.mul_f64(0.5 + f64::from(u32::try_from(chance).unwrap_or_default()) / 2000.0)
 }

@@ -21,11 +21,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::credential::Credential;
 use crate::http::{self, Call, Client, Kind, Patience, Right, Transport};
+use crate::roles;
 
 const SERVICE: &str = "Azure Key Vault";
 const API_VERSION: (&str, &str) = ("api-version", "7.5");
 
-const READ: Right = Right::role("read from the vault", "Key Vault Secrets User on the vault");
+const READ: Right = Right::role("read from the vault", roles::SECRETS);
 
 /// Which vault keeps what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,9 +5,10 @@ use runner::ports::Result;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::Kubernetes;
 use super::objects::List;
+use super::{Kubernetes, SERVICE};
 use crate::http::{self, Answer, Body, Call, CallError, Kind, Right};
+use crate::roles;
 
 /// Who we are among those who write to an object.
 const MANAGER: (&str, &str) = ("fieldManager", "trainyard");
@@ -16,18 +17,20 @@ const PAGE: &str = "100";
 /// Pages that are read of a list before it is given up.
 const PAGES_MAX: usize = 50;
 
-const WRITER: &str = "Azure Kubernetes Service RBAC Writer on the namespace";
-const READ: Right = Right::role("look at what is in the namespace", WRITER);
-const APPLY: Right = Right::role("apply an object in the namespace", WRITER);
-const SCALE: Right = Right::role("scale a Deployment", WRITER);
-const DELETE: Right = Right::role("delete a Deployment", WRITER);
-const LOGS: Right = Right::role("read a pod's log", WRITER);
+const READ: Right = Right::role("look at what is in the namespace", roles::NAMESPACE);
+const APPLY: Right = Right::role("apply an object in the namespace", roles::NAMESPACE);
+const SCALE: Right = Right::role("scale a Deployment", roles::NAMESPACE);
+const DELETE: Right = Right::role("delete an object in the namespace", roles::NAMESPACE);
+const READ_ROUTE: Right = Right::role("look at the HTTPRoute of an environment", roles::ROUTES);
+const APPLY_ROUTE: Right = Right::role("apply the HTTPRoute of an environment", roles::ROUTES);
+const LOGS: Right = Right::role("read a pod's log", roles::NAMESPACE);
 
 /// A kind of object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Object {
     Deployment,
     Pod,
+    Route,
     Secret,
     Service,
 }
@@ -38,9 +41,18 @@ impl Object {
         match self {
             Self::Deployment => (&["apis", "apps", "v1"], "deployments"),
             Self::Pod => (&["api", "v1"], "pods"),
+            Self::Route => (&["apis", "gateway.networking.k8s.io", "v1"], "httproutes"),
             Self::Secret => (&["api", "v1"], "secrets"),
             Self::Service => (&["api", "v1"], "services"),
         }
+    }
+
+    fn to_read(self) -> &'static Right {
+        if self == Self::Route { &READ_ROUTE } else { &READ }
+    }
+
+    fn to_apply(self) -> &'static Right {
+        if self == Self::Route { &APPLY_ROUTE } else { &APPLY }
     }
 }
 
@@ -67,12 +79,22 @@ impl Kubernetes {
         {
             self.forget().await;
         }
-        answer
+        match answer {
+            Err(error) if object == Object::Route && is_unknown(&error, below) => Err(CallError::refused(
+                SERVICE,
+                format!(
+                    "the cluster {} has no Gateway API (gateway.networking.k8s.io/v1): install it and a controller for it, \
+                     or leave `route` out of the settings",
+                    self.settings.cluster
+                ),
+            )),
+            other => other,
+        }
     }
 
     /// One object; None where it is not there.
     pub(super) async fn get<T: DeserializeOwned>(&self, object: Object, name: &str) -> Result<Option<T>> {
-        match self.ask((Method::GET, object, &[name]), &[], Body::Nothing, &READ).await {
+        match self.ask((Method::GET, object, &[name]), &[], Body::Nothing, object.to_read()).await {
             Ok(answer) => answer.json().map(Some).map_err(CallError::into_port),
             Err(error) if error.kind == Kind::Gone => Ok(None),
             Err(error) => Err(error.into_port()),
@@ -89,7 +111,7 @@ impl Kubernetes {
             if !go_on.is_empty() {
                 query.push(("continue", &go_on));
             }
-            let answer = self.ask((Method::GET, object, &[]), &query, Body::Nothing, &READ).await;
+            let answer = self.ask((Method::GET, object, &[]), &query, Body::Nothing, object.to_read()).await;
             let page: List<T> = answer.and_then(|answer| answer.json()).map_err(CallError::into_port)?;
             found.extend(page.items);
             go_on = page.metadata.go_on;
@@ -105,7 +127,7 @@ impl Kubernetes {
         let query = [MANAGER, ("force", "true"), ("fieldValidation", "Strict")];
         // JSON is YAML.
         let body = Body::JsonAs("application/apply-patch+yaml", body);
-        let answer = self.ask((Method::PATCH, object, &[name]), &query, body, &APPLY).await;
+        let answer = self.ask((Method::PATCH, object, &[name]), &query, body, object.to_apply()).await;
         answer.and_then(|answer| answer.json()).map_err(CallError::into_port)
     }
 
@@ -115,10 +137,10 @@ impl Kubernetes {
         settled(self.ask((Method::PATCH, Object::Deployment, &[name, "scale"]), &[MANAGER], body, &SCALE).await)
     }
 
-    /// Deletes a Deployment and its pods; one that is gone is deleted already.
-    pub(super) async fn delete_deployment(&self, name: &str) -> Result<()> {
+    /// Deletes an object and what belongs to it; one that is gone is deleted already.
+    pub(super) async fn delete(&self, object: Object, name: &str) -> Result<()> {
         let query = [("propagationPolicy", "Background")];
-        settled(self.ask((Method::DELETE, Object::Deployment, &[name]), &query, Body::Nothing, &DELETE).await)
+        settled(self.ask((Method::DELETE, object, &[name]), &query, Body::Nothing, &DELETE).await)
     }
 
     /// The log of a pod's container from its beginning, at most so many bytes; empty before it runs.
@@ -132,6 +154,12 @@ impl Kubernetes {
             Err(error) => Err(error.into_port()),
         }
     }
+}
+
+/// Whether the server does not know the kind of object: of an object that is not there it says the name, or that of the
+/// namespace that is not there.
+fn is_unknown(error: &CallError, below: &[&str]) -> bool {
+    error.kind == Kind::Gone && !error.says("namespace") && !below.iter().any(|name| error.says(name))
 }
 
 /// What is gone is as it was to be.

@@ -17,7 +17,7 @@ pub(super) const CONTAINER: &str = "scoring";
 /// What the key is called in its Secret.
 const KEY: &str = "token";
 /// Where a Service takes requests.
-const SERVICE_PORT: u16 = 80;
+pub(super) const SERVICE_PORT: u16 = 80;
 /// Between a pod's last new request and the word to stop: so long the cluster may take to tell all nodes.
 const DRAIN_SECS: u32 = 20;
 /// From the word to stop to the end, draining included.
@@ -27,7 +27,7 @@ const START_SECS: u32 = 300;
 const PROBE_SECS: u32 = 5;
 
 impl Kubernetes {
-    fn labels(&self, place: &Place<'_>, deployment: &str) -> Value {
+    pub(super) fn labels(&self, place: &Place<'_>, deployment: &str) -> Value {
         json!({
             "app.kubernetes.io/managed-by": "trainyard",
             OF_SERVICE: place.service,

@@ -11,12 +11,13 @@ use serde::Deserialize;
 use super::kubeconfig::{self, Unfit};
 use super::{Kubernetes, KubernetesSettings, SERVICE};
 use crate::http::{self, Body, Call, CallError, Client, Patience, Right, Transport};
+use crate::{resource_id, roles};
 
 const API_VERSION: (&str, &str) = ("api-version", "2024-09-01");
 /// For so long an address is believed. A cluster that is made anew has another one.
 const BELIEVED: SignedDuration = SignedDuration::from_mins(30);
 
-const FIND: Right = Right::role("find the cluster", "Azure Kubernetes Service Cluster User Role on the cluster");
+const FIND: Right = Right::role("find the cluster", roles::CLUSTER);
 
 /// A cluster that was found.
 #[derive(Debug)]
@@ -57,10 +58,9 @@ impl Kubernetes {
     }
 
     async fn find(&self) -> Result<Cluster, CallError> {
-        let KubernetesSettings { subscription, resource_group, cluster, timeout_secs, .. } = &self.settings;
-        let group = ["subscriptions", subscription, "resourceGroups", resource_group];
-        let cluster_path = ["providers", "Microsoft.ContainerService", "managedClusters", cluster];
-        let segments = [&group[..], &cluster_path, &["listClusterUserCredential"]].concat();
+        let KubernetesSettings { cluster, timeout_secs, .. } = &self.settings;
+        let id = self.settings.resource_id();
+        let segments = [&resource_id::segments(&id)[..], &["listClusterUserCredential"]].concat();
         let url = http::join(&self.base, &segments, &[API_VERSION, ("format", "exec")]);
         let found: Credentials = self.manager.read(Call::new(Method::POST, url, Body::Nothing, &FIND)).await?;
 

@@ -16,12 +16,25 @@ use crate::serving::chunk;
 /// So much more of a log is read than was read before, in bytes.
 const MORE: u64 = 64 << 10;
 
+impl Kubernetes {
+    /// How a Deployment does; one whose time has come gets the requests.
+    async fn look(&self, place: &Place<'_>, name: &str) -> Result<DeploymentStatus> {
+        match &self.settings.route {
+            Some(route) => self.settle_by_route(route, place, name).await,
+            None => self.settle(place, name).await,
+        }
+    }
+}
+
 #[async_trait]
 impl Deployments for Kubernetes {
     async fn apply(&self, spec: &DeploymentSpec) -> Result<DeploymentStatus> {
         let place = Place::of(&spec.project, &spec.environment);
         let name = place.deployment(&spec.release.deployment);
-        match self.settle(&place, &name).await? {
+        if let Some(route) = &self.settings.route {
+            self.take_back(route, &place, &name).await?;
+        }
+        match self.look(&place, &name).await? {
             DeploymentStatus::Failed { .. } | DeploymentStatus::Absent => {}
             at_work => return Ok(at_work),
         }
@@ -30,7 +43,10 @@ impl Deployments for Kubernetes {
             let body = self.secret_body(&place, &key);
             self.apply_object::<Value>(Object::Secret, &place.service, body).await?;
         }
-        self.want(&place, &name).await?;
+        match &self.settings.route {
+            Some(route) => self.want_by_route(route, &place, &name).await?,
+            None => self.want(&place, &name).await?,
+        }
         self.apply_object::<Value>(Object::Deployment, &name, body).await?;
         Ok(DeploymentStatus::Starting)
     }
@@ -42,7 +58,7 @@ impl Deployments for Kubernetes {
         deployment: &DeploymentName,
     ) -> Result<DeploymentStatus> {
         let place = Place::of(project, environment);
-        self.settle(&place, &place.deployment(deployment)).await
+        self.look(&place, &place.deployment(deployment)).await
     }
 
     async fn call(
@@ -54,6 +70,9 @@ impl Deployments for Kubernetes {
     ) -> Result<Answer> {
         let unreachable = |reason: String| Ok(Answer::Unreachable { reason });
         let place = Place::of(project, environment);
+        if let Some(route) = &self.settings.route {
+            return self.call_by_route(route, &place, deployment, body).await;
+        }
         let name = place.deployment(deployment);
         let Some(service) = self.get::<Service>(Object::Service, &place.service).await? else {
             return unreachable(format!("nothing was ever deployed to {environment}"));
@@ -80,7 +99,11 @@ impl Deployments for Kubernetes {
         deployment: &DeploymentName,
     ) -> Result<()> {
         let place = Place::of(project, environment);
-        self.delete_deployment(&place.deployment(deployment)).await
+        let name = place.deployment(deployment);
+        if let Some(route) = &self.settings.route {
+            self.leave_route(route, &place, &name).await?;
+        }
+        self.delete(Object::Deployment, &name).await
     }
 
     /// What the pod says that has been there for longest, since its container was last started. A cluster keeps only the

@@ -13,6 +13,8 @@
 //! first finish what they have: they are told to stop a while after no new ones come. The way back is the same way: an
 //! apply of the old release scales it up again, and then it is switched to.
 //!
+//! With `route` in the settings a gateway gives the requests to releases by weights instead, in steps: see `route/`.
+//!
 //! Of the cluster's credentials only its address and its authority are used; the token is the identity's own, for the
 //! cluster. A cluster that hands out its administrator's certificate instead is refused.
 //!
@@ -33,6 +35,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::credential::Credential;
 use crate::http::{self, Client, Patience, Transport};
+use crate::resource_id;
 use crate::serving::{ApiKey, Caller, ImageSettings, Puller, ServingParts, filled, name};
 
 mod api;
@@ -42,7 +45,10 @@ mod deployments;
 mod kubeconfig;
 mod objects;
 mod pods;
+mod route;
 mod switch;
+
+pub use route::RouteSettings;
 
 use cluster::Cluster;
 
@@ -83,16 +89,20 @@ pub struct KubernetesSettings {
     /// Releases that stay in the cluster without pods after they were replaced; older ones are deleted.
     #[serde(default = "kept_releases")]
     pub kept_releases: usize,
-    /// Who reaches the Service.
+    /// Who reaches the Service. With `route` only the gateway does, and this is left out.
     #[serde(default)]
     pub service: ServiceKind,
-    /// More annotations of the Service.
+    /// More annotations of the Service; with `route`, of each release's.
     #[serde(default)]
     pub service_annotations: BTreeMap<String, String>,
     /// Where a Service is called: `{address}` stands for the address that its load balancer gave it, `{service}`,
-    /// `{project}` and `{environment}` for their names.
+    /// `{project}` and `{environment}` for their names. With `route`: where the gateway is called, without the path.
     #[serde(default = "endpoint")]
     pub endpoint: String,
+    /// The gateway that shares requests out between releases, where the cluster has the Gateway API. Without it a
+    /// release gets all of them at once, by the selector of a Service.
+    #[serde(default)]
+    pub route: Option<RouteSettings>,
     /// The key that callers have to show, if the image asks for one.
     #[serde(default)]
     pub api_key: Option<ApiKey>,
@@ -118,6 +128,21 @@ pub enum ServiceKind {
     PublicLoadBalancer,
     /// Who is in the cluster; a gateway stands before it, and `endpoint` is the gateway's.
     ClusterIp,
+}
+
+impl KubernetesSettings {
+    /// The cluster's id.
+    #[must_use]
+    pub fn resource_id(&self) -> String {
+        let Self { subscription, resource_group, cluster, .. } = self;
+        resource_id::resource(subscription, resource_group, "Microsoft.ContainerService/managedClusters", cluster)
+    }
+
+    /// The id of the namespace: that of the cluster's part in which roles are granted.
+    #[must_use]
+    pub fn namespace_id(&self) -> String {
+        format!("{}/namespaces/{}", self.resource_id(), self.namespace)
+    }
 }
 
 fn replicas() -> u32 {
@@ -212,6 +237,14 @@ impl Kubernetes {
         for (what, text) in named {
             if matches!(text.trim(), "" | "." | "..") || text.contains('/') {
                 return Err(wrong(format!("`{what}` of Kubernetes is {text:?}, which is no name")));
+            }
+        }
+        if let Some(route) = &settings.route {
+            route.check()?;
+            if settings.service == ServiceKind::PublicLoadBalancer || settings.endpoint.contains("{address}") {
+                let reason = "with `route` of Kubernetes requests come through the gateway: leave `service` out, and set \
+                              `endpoint` to where the gateway is called";
+                return Err(wrong(reason.into()));
             }
         }
         if settings.service == ServiceKind::ClusterIp && settings.endpoint.contains("{address}") {

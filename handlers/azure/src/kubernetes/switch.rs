@@ -63,14 +63,17 @@ impl Kubernetes {
 
     /// Ends the pods of what a Deployment has replaced, and deletes all but the last few of it. One that was started later
     /// is on its way, and left alone.
-    async fn retire_older(&self, place: &Place<'_>, deployment: &Deployment) -> Result<()> {
+    pub(super) async fn retire_older(&self, place: &Place<'_>, deployment: &Deployment) -> Result<()> {
         let mut older: Vec<Deployment> = self.list(Object::Deployment, (OF_SERVICE, &place.service)).await?;
         let since = deployment.started_at();
         older.retain(|other| other.metadata.name != deployment.metadata.name && other.started_at() <= since);
         older.sort_by_key(|other| Reverse(other.started_at()));
         for (at, other) in older.iter().enumerate() {
             if at >= self.settings.kept_releases {
-                self.delete_deployment(&other.metadata.name).await?;
+                self.delete(Object::Deployment, &other.metadata.name).await?;
+                if self.settings.route.is_some() {
+                    self.delete(Object::Service, &other.metadata.name).await?;
+                }
             } else if other.rollout() != Rollout::AtRest {
                 self.scale_to_none(&other.metadata.name).await?;
             }

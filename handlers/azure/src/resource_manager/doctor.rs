@@ -13,6 +13,8 @@ use super::rights::{Page, Permission};
 use super::{base, client, timeout_secs};
 use crate::credential::Credential;
 use crate::http::{self, Call, CallError, Client, Right};
+use crate::resource_id::segments;
+use crate::roles;
 
 const PERMISSIONS_VERSION: (&str, &str) = ("api-version", "2022-04-01");
 const USAGES_VERSION: (&str, &str) = ("api-version", "2024-10-01");
@@ -129,12 +131,13 @@ impl Doctor {
         if missing.is_empty() {
             return Finding { what, ok: true, advice: String::new() };
         }
+        let role = roles::name(need.right);
         let advice = format!(
             "{} may not {}. Grant it {} there: `az role assignment create --assignee <its id> --role \"{}\" --scope {id}`",
             self.identity,
             missing.join(", "),
-            need.role,
-            need.role
+            role,
+            role
         );
         Finding { what, ok: false, advice }
     }
@@ -195,10 +198,6 @@ impl Doctor {
 
 fn unknown(what: String, error: CallError) -> Finding {
     Finding { what, ok: false, advice: error.into_port().to_string() }
-}
-
-fn segments(id: &str) -> Vec<&str> {
-    id.split('/').filter(|segment| !segment.is_empty()).collect()
 }
 
 fn subscription(id: &str) -> Option<&str> {

@@ -26,6 +26,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::credential::{Cloud, Credential};
 use crate::http::{self, Client, Patience, Right, Transport};
+use crate::resource_id::{self, segments};
+use crate::roles;
 
 mod deployments;
 mod doctor;
@@ -39,12 +41,9 @@ pub use needs::Place;
 const SERVICE: &str = "Azure Resource Manager";
 const API_VERSION: (&str, &str) = ("api-version", "2024-07-01");
 
-const PLAN: Right = Right::role("look what the infrastructure would change", "Contributor on the resource group");
-const APPLY: Right = Right::role(
-    "apply the infrastructure",
-    "Contributor on the resource group (and Role Based Access Control Administrator, if the template assigns roles)",
-);
-const LOOK: Right = Right::role("look how the infrastructure does", "Reader on the resource group");
+const PLAN: Right = Right::role("look what the infrastructure would change", roles::INFRASTRUCTURE);
+const APPLY: Right = Right::role("apply the infrastructure", roles::INFRASTRUCTURE_WITH_ROLES);
+const LOOK: Right = Right::role("look how the infrastructure does", roles::INFRASTRUCTURE);
 
 /// Where infrastructure goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +59,14 @@ pub struct ResourceManagerSettings {
     /// How long one call may take.
     #[serde(default = "timeout_secs")]
     pub timeout_secs: u64,
+}
+
+impl ResourceManagerSettings {
+    /// The id of one of the groups.
+    #[must_use]
+    pub fn resource_id(&self, group: &str) -> String {
+        resource_id::group(&self.subscription, group)
+    }
 }
 
 fn base() -> String {
@@ -110,16 +117,16 @@ impl ResourceManager {
 
     /// An address of a deployment.
     fn deployment(&self, project: &Project, name: &InfrastructureName, below: &[&str]) -> Result<Url> {
-        let head = ["subscriptions", &self.settings.subscription, "resourcegroups", self.group(project)?];
+        let group = self.settings.resource_id(self.group(project)?);
         let path = ["providers", "Microsoft.Resources", "deployments", name.as_str()];
-        Ok(http::join(&self.base, &[&head[..], &path, below].concat(), &[API_VERSION]))
+        Ok(http::join(&self.base, &[&segments(&group)[..], &path, below].concat(), &[API_VERSION]))
     }
 
     /// The address of what was done for a deployment, which is not below the deployment itself.
     fn operations(&self, project: &Project, name: &InfrastructureName) -> Result<Url> {
-        let head = ["subscriptions", &self.settings.subscription, "resourcegroups", self.group(project)?];
+        let group = self.settings.resource_id(self.group(project)?);
         let path = ["deployments", name.as_str(), "operations"];
-        Ok(http::join(&self.base, &[&head[..], &path].concat(), &[API_VERSION]))
+        Ok(http::join(&self.base, &[&segments(&group)[..], &path].concat(), &[API_VERSION]))
     }
 }
 

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::roles;
+
 /// A resource that steps need something of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -18,12 +20,20 @@ pub enum Place {
     PublishedPipelines,
     /// A workspace whose batch endpoints train.
     BatchEndpoints,
+    /// The same workspace, where its compute cluster is ours to make.
+    Computes,
     /// The registry that builds and keeps images.
     Registry,
     /// The registry that production pulls from, where it is another one.
     ProductionRegistry,
     /// The cluster of Azure Kubernetes Service.
     Cluster,
+    /// The namespace in it that releases are in.
+    Namespace,
+    /// The same namespace, where a gateway's routes give the requests to releases.
+    Routes,
+    /// The identity that pulls images, where a release is given one.
+    PullIdentity,
     /// The storage account of documents and artifacts.
     Storage,
     /// The namespace of Service Bus.
@@ -36,7 +46,8 @@ pub enum Place {
 pub(super) struct Need {
     pub steps: &'static str,
     pub place: Place,
-    pub role: &'static str,
+    /// The role and what it is for, in the words of a call that is refused.
+    pub right: &'static str,
     /// Actions on resources.
     pub actions: &'static [&'static str],
     /// Actions on what is in them.
@@ -44,11 +55,11 @@ pub(super) struct Need {
 }
 
 /// All of it, one entry a role.
-pub(super) const NEEDS: [Need; 15] = [
+pub(super) const NEEDS: [Need; 18] = [
     Need {
         steps: "provision",
         place: Place::Infrastructure,
-        role: "Contributor",
+        right: roles::INFRASTRUCTURE,
         actions: &[
             "Microsoft.Resources/deployments/read",
             "Microsoft.Resources/deployments/write",
@@ -61,8 +72,8 @@ pub(super) const NEEDS: [Need; 15] = [
     },
     Need {
         steps: "provision",
-        place: Place::Workspace,
-        role: "AzureML Compute Operator",
+        place: Place::Computes,
+        right: roles::COMPUTE,
         actions: &[
             "Microsoft.MachineLearningServices/workspaces/computes/read",
             "Microsoft.MachineLearningServices/workspaces/computes/write",
@@ -72,7 +83,7 @@ pub(super) const NEEDS: [Need; 15] = [
     Need {
         steps: "train, evaluate, register and deploy",
         place: Place::Workspace,
-        role: "AzureML Data Scientist",
+        right: roles::WORKSPACE,
         actions: &[
             "Microsoft.MachineLearningServices/workspaces/jobs/read",
             "Microsoft.MachineLearningServices/workspaces/jobs/write",
@@ -87,7 +98,7 @@ pub(super) const NEEDS: [Need; 15] = [
     Need {
         steps: "train",
         place: Place::PublishedPipelines,
-        role: "AzureML Data Scientist",
+        right: roles::WORKSPACE,
         actions: &[
             "Microsoft.MachineLearningServices/workspaces/endpoints/pipelines/read",
             "Microsoft.MachineLearningServices/workspaces/experiments/runs/read",
@@ -100,7 +111,7 @@ pub(super) const NEEDS: [Need; 15] = [
     Need {
         steps: "train",
         place: Place::BatchEndpoints,
-        role: "AzureML Data Scientist",
+        right: roles::WORKSPACE,
         actions: &[
             "Microsoft.MachineLearningServices/workspaces/batchEndpoints/read",
             "Microsoft.MachineLearningServices/workspaces/batchEndpoints/jobs/write",
@@ -114,7 +125,7 @@ pub(super) const NEEDS: [Need; 15] = [
     Need {
         steps: "check, package and test_image",
         place: Place::Registry,
-        role: "Container Registry Tasks Contributor",
+        right: roles::TASKS,
         actions: &[
             "Microsoft.ContainerRegistry/registries/listBuildSourceUploadUrl/action",
             "Microsoft.ContainerRegistry/registries/taskruns/read",
@@ -126,26 +137,30 @@ pub(super) const NEEDS: [Need; 15] = [
         data_actions: &[],
     },
     Need {
+        steps: "package and deploy",
+        place: Place::Registry,
+        right: roles::PULL,
+        actions: &["Microsoft.ContainerRegistry/registries/pull/read"],
+        data_actions: &[],
+    },
+    Need {
         steps: "package",
         place: Place::Registry,
-        role: "AcrPush",
-        actions: &[
-            "Microsoft.ContainerRegistry/registries/pull/read",
-            "Microsoft.ContainerRegistry/registries/push/write",
-        ],
+        right: roles::PUSH,
+        actions: &["Microsoft.ContainerRegistry/registries/push/write"],
         data_actions: &[],
     },
     Need {
         steps: "deploy",
         place: Place::ProductionRegistry,
-        role: "Container Registry Data Importer and Data Reader",
+        right: roles::IMPORT,
         actions: &["Microsoft.ContainerRegistry/registries/importImage/action"],
         data_actions: &[],
     },
     Need {
         steps: "deploy",
         place: Place::ContainerInstances,
-        role: "Azure Container Instances Contributor Role",
+        right: roles::CONTAINER_GROUPS,
         actions: &[
             "Microsoft.ContainerInstance/containerGroups/read",
             "Microsoft.ContainerInstance/containerGroups/write",
@@ -157,24 +172,45 @@ pub(super) const NEEDS: [Need; 15] = [
     Need {
         steps: "deploy",
         place: Place::Cluster,
-        role: "Azure Kubernetes Service Cluster User Role",
+        right: roles::CLUSTER,
         actions: &["Microsoft.ContainerService/managedClusters/listClusterUserCredential/action"],
         data_actions: &[],
     },
     Need {
         steps: "deploy",
-        place: Place::Cluster,
-        role: "Azure Kubernetes Service RBAC Writer",
+        place: Place::Namespace,
+        right: roles::NAMESPACE,
         actions: &[],
         data_actions: &[
+            "Microsoft.ContainerService/managedClusters/apps/deployments/read",
             "Microsoft.ContainerService/managedClusters/apps/deployments/write",
+            "Microsoft.ContainerService/managedClusters/apps/deployments/delete",
+            "Microsoft.ContainerService/managedClusters/services/read",
             "Microsoft.ContainerService/managedClusters/services/write",
+            "Microsoft.ContainerService/managedClusters/pods/read",
         ],
+    },
+    Need {
+        steps: "deploy",
+        place: Place::Routes,
+        right: roles::ROUTES,
+        actions: &[],
+        data_actions: &[
+            "Microsoft.ContainerService/managedClusters/customresources/read",
+            "Microsoft.ContainerService/managedClusters/customresources/write",
+        ],
+    },
+    Need {
+        steps: "deploy",
+        place: Place::PullIdentity,
+        right: roles::PULL_IDENTITY,
+        actions: &["Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"],
+        data_actions: &[],
     },
     Need {
         steps: "every step",
         place: Place::Storage,
-        role: "Storage Blob Data Contributor",
+        right: roles::BLOBS,
         actions: &[],
         data_actions: &[
             "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read",
@@ -185,22 +221,41 @@ pub(super) const NEEDS: [Need; 15] = [
     Need {
         steps: "every step",
         place: Place::ServiceBus,
-        role: "Azure Service Bus Data Sender",
+        right: roles::SEND,
         actions: &[],
         data_actions: &["Microsoft.ServiceBus/namespaces/messages/send/action"],
     },
     Need {
         steps: "every step",
         place: Place::ServiceBus,
-        role: "Azure Service Bus Data Receiver",
+        right: roles::RECEIVE,
         actions: &[],
         data_actions: &["Microsoft.ServiceBus/namespaces/messages/receive/action"],
     },
     Need {
         steps: "deploy and smoke_test",
         place: Place::Vault,
-        role: "Key Vault Secrets User",
+        right: roles::SECRETS,
         actions: &[],
         data_actions: &["Microsoft.KeyVault/vaults/secrets/getSecret/action"],
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn no_action_has_two_roles_and_every_role_is_named_with_its_place() {
+        let mut roles_of = BTreeMap::new();
+        for need in &NEEDS {
+            assert!(roles::name(need.right).len() < need.right.len(), "{}", need.right);
+            for action in need.actions.iter().chain(need.data_actions) {
+                let other = roles_of.insert((need.place, *action), need.right);
+                assert_eq!(other, None, "{action} at {:?} has another role, too: {}", need.place, need.right);
+            }
+        }
+    }
+}

@@ -34,8 +34,15 @@ impl Permission {
     }
 }
 
-/// Whether a pattern means this action; `*` stands for anything, also across `/`.
+/// Whether a pattern means this action; `*` stands for anything, also across `/`, and `/*/` for a single `/`, too: so
+/// `workspaces/computes/*/write` keeps a data scientist from `workspaces/computes/write`, and
+/// `userAssignedIdentities/*/assign/action` lets who operates identities assign one.
 fn covers(pattern: &str, action: &str) -> bool {
+    covers_as_it_is(pattern, action)
+        || (pattern.contains("/*/") && covers_as_it_is(&pattern.replace("/*/", "/"), action))
+}
+
+fn covers_as_it_is(pattern: &str, action: &str) -> bool {
     let (pattern, action) = (pattern.to_ascii_lowercase(), action.to_ascii_lowercase());
     let mut parts = pattern.split('*');
     let Some(mut rest) = action.strip_prefix(parts.next().unwrap_or_default()) else { return false };
@@ -66,15 +73,36 @@ mod tests {
             (
                 "Microsoft.MachineLearningServices/workspaces/*/write",
                 "Microsoft.MachineLearningServices/workspaces/write",
-                false,
+                true,
+            ),
+            (
+                "Microsoft.ManagedIdentity/userAssignedIdentities/*/assign/action",
+                "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+                true,
             ),
             ("Microsoft.Resources/deployments/write", "Microsoft.Resources/deployments/write", true),
             ("Microsoft.Resources/deployments/write", "Microsoft.Resources/deployments/writeMore", false),
             ("a/*/b/*/c", "a/1/b/2/c", true),
+            ("a/*/b/*/c", "a/b/c", true),
             ("a/*/b/*/c", "a/1/c", false),
         ] {
             assert_eq!(covers(pattern, action), wanted, "{pattern} {action}");
         }
+    }
+
+    #[test]
+    fn a_data_scientist_makes_no_computes() {
+        let data_scientist = Permission {
+            actions: vec!["Microsoft.MachineLearningServices/workspaces/*/write".into()],
+            not_actions: vec![
+                "Microsoft.MachineLearningServices/workspaces/write".into(),
+                "Microsoft.MachineLearningServices/workspaces/computes/*/write".into(),
+            ],
+            ..Permission::default()
+        };
+        let may = |action: &str| data_scientist.allows(&format!("Microsoft.MachineLearningServices/{action}"), false);
+        assert!(may("workspaces/jobs/write"));
+        assert!(!may("workspaces/computes/write") && !may("workspaces/write"));
     }
 
     #[test]

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::credential::Credential;
 use crate::http::{self, CallError, Kind, Right};
+use crate::roles;
 
 mod amqp;
 mod connection_string;
@@ -38,8 +39,7 @@ use amqp::Amqp;
 use https::Https;
 
 const SERVICE: &str = "Azure Service Bus";
-const ROLE: &str = "Azure Service Bus Data Sender on the namespace";
-const SEND: Right = Right::role("send a message", ROLE);
+const SEND: Right = Right::role("send a message", roles::SEND);
 /// What each message is.
 const CONTENT_TYPE: &str = "application/json";
 /// Messages of one batch; Service Bus takes 4,500.

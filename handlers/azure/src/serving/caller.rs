@@ -90,7 +90,15 @@ impl Caller {
 
     /// Posts a body to what serves at this address.
     pub async fn score(&self, address: &Url, body: Vec<u8>) -> Result<Answer> {
+        self.score_by(address, None, body).await
+    }
+
+    /// Posts a body to what serves at this address, with this header, by which a gateway knows whom it is for.
+    pub async fn score_by(&self, address: &Url, by: Option<(&'static str, &str)>, body: Vec<u8>) -> Result<Answer> {
         let mut request = self.answers.client()?.post(below(address, SCORE_PATH));
+        if let Some((header, value)) = by {
+            request = request.header(header, value);
+        }
         if let Some((key, header)) = &self.key {
             let secret = self.secret(&key.secret).await?;
             let value = if *header == AUTHORIZATION { format!("Bearer {secret}") } else { secret };

@@ -102,6 +102,37 @@ const CALLS: [Named; 19] = [
     }),
 ];
 
+#[tokio::test]
+async fn too_many_calls_without_a_time_are_held_back_for_longer_each_time_and_not_for_ever() {
+    let bench = Bench::new().await;
+    let mut held_secs = 0;
+    for refused in 0..12 {
+        bench.fake.spoil(1, Fault::Status(429));
+        let error = resolve_once(&bench).await.unwrap_err();
+        assert!(matches!(&error, PortError::Transient { .. }), "{error}");
+        let full_ms = (200_u64 << refused).min(30_000);
+        let asked = bench.fake.count();
+        // At least half of it nobody is asked.
+        bench.clock.advance_secs(full_ms / 2 / 1000);
+        assert!(resolve_once(&bench).await.is_err(), "{refused}");
+        assert_eq!(bench.fake.count(), asked, "{refused}");
+        held_secs = full_ms.div_ceil(1000);
+        bench.clock.advance_secs(held_secs - full_ms / 2 / 1000);
+    }
+    assert_eq!(held_secs, 30);
+
+    // A call that goes well ends it.
+    resolve_once(&bench).await.unwrap();
+    bench.fake.spoil(1, Fault::Status(429));
+    resolve_once(&bench).await.unwrap_err();
+    bench.clock.advance_secs(1);
+    resolve_once(&bench).await.unwrap();
+}
+
+async fn resolve_once(bench: &Bench) -> Result<()> {
+    bench.devops.resolve(&project(), &Revision::Commit(commit())).await.map(|_| ())
+}
+
 /// What becomes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Becomes {

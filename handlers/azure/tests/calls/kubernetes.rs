@@ -15,7 +15,7 @@ use crate::fake::{Fake, Fault};
 use crate::serving::{Ticking, call, image, parts, release, remove, status};
 use crate::weather;
 
-fn settings(fake: &Fake, more: Value) -> KubernetesSettings {
+pub fn settings(fake: &Fake, more: Value) -> KubernetesSettings {
     let mut settings = json!({
         "subscription": "11111111-2222-3333-4444-555555555555",
         "resource_group": "mlops-rg",
@@ -34,13 +34,13 @@ fn settings(fake: &Fake, more: Value) -> KubernetesSettings {
     serde_json::from_value(settings).unwrap()
 }
 
-fn kubernetes(fake: &Fake, clock: Arc<dyn Clock>, more: Value) -> Kubernetes {
+pub fn kubernetes(fake: &Fake, clock: Arc<dyn Clock>, more: Value) -> Kubernetes {
     let manager = Arc::new(PersonalAccessToken::of_github("the app", "manager-secret").unwrap());
     let cluster = Arc::new(PersonalAccessToken::of_github("the app", "cluster-secret").unwrap());
     Kubernetes::new(settings(fake, more), manager, cluster, clock, parts()).unwrap()
 }
 
-async fn bench_with(more: Value) -> (Fake, TestClock, Kubernetes) {
+pub async fn bench_with(more: Value) -> (Fake, TestClock, Kubernetes) {
     let clock = TestClock::default();
     let fake = Fake::by(Arc::new(clock.clone())).await;
     fake.world().kubernetes.authorization = Some("Bearer cluster-secret".into());
@@ -60,7 +60,7 @@ async fn deployed(kubernetes: &Kubernetes, clock: &TestClock, spec: &DeploymentS
 }
 
 /// Releases that are there, and how many pods each is to have.
-fn there(fake: &Fake) -> Vec<(String, i64)> {
+pub fn there(fake: &Fake) -> Vec<(String, i64)> {
     let world = fake.world();
     let deployments = world.kubernetes.objects.iter().filter(|((kind, _), _)| *kind == Kind::Deployment);
     let shown = |value: &Value| {

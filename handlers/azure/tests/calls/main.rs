@@ -18,6 +18,7 @@ mod github;
 mod github_app;
 mod key_vault;
 mod kubernetes;
+mod kubernetes_routes;
 mod repositories;
 mod resource_manager;
 mod service_bus;

@@ -27,11 +27,12 @@ pub trait Bench: Sized {
 }
 
 /// What may happen to any request, and whether it is worth another try.
-const FAULTS: [(Fault, bool); 14] = [
+const FAULTS: [(Fault, bool); 15] = [
     (Fault::Status(400), false),
     (Fault::Status(401), false),
     (Fault::Status(403), false),
     (Fault::Status(408), true),
+    (Fault::Status(429), true),
     (Fault::Status(500), true),
     (Fault::Status(502), true),
     (Fault::Status(503), true),

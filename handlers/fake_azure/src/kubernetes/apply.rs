@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Kind, Kubernetes, NAMESPACE, Object, failure, known, missing};
+use super::{Kind, Kubernetes, NAMESPACE, Object, failure, gateway, known, missing};
 use crate::{Asked, Told};
 
 impl Kubernetes {
@@ -50,6 +50,7 @@ impl Kubernetes {
             owners: BTreeMap::new(),
             created: asked.now,
             since: asked.now,
+            before: Value::Null,
         });
         if let Err(message) = merge(&mut object, body, manager, query("force") == Some("true")) {
             return failure(409, "Conflict", &message);
@@ -94,6 +95,14 @@ impl Kubernetes {
         let is_anew = old["spec"]["template"] != object.value["spec"]["template"] || old["spec"]["replicas"] == 0;
         if is_anew && object.value["spec"]["replicas"] != 0 {
             object.since = now;
+        }
+        if key.0 == Kind::HttpRoute && old["spec"] != object.value["spec"] {
+            object.since = now;
+            object.before = old["spec"].clone();
+            let (before, after) = (gateway::weights(&old["spec"]), gateway::weights(&object.value["spec"]));
+            if before != after {
+                self.shifts.push(after);
+            }
         }
         if *old != object.value {
             self.version += 1;

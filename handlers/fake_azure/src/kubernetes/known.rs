@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Kind;
+use super::{Kind, known_route};
 
 /// Whether all fields are known; the first that is not.
 pub(super) fn check(kind: Kind, body: &Value) -> Result<(), String> {
@@ -12,6 +12,7 @@ pub(super) fn check(kind: Kind, body: &Value) -> Result<(), String> {
         Kind::Secret => {
             json!({"apiVersion": 1, "kind": 1, "metadata": metadata(), "type": 1, "data": 1, "stringData": 1})
         }
+        Kind::HttpRoute => known_route::fields(&metadata()),
         Kind::Pod => json!({}),
     };
     fields("", &known, body)
@@ -121,6 +122,7 @@ pub(super) fn validate(kind: Kind, name: &str, body: &Value) -> Result<(), Strin
                 false => Err("spec.type: Unsupported value".into()),
             }
         }
+        Kind::HttpRoute => known_route::validate(spec),
         Kind::Secret | Kind::Pod => Ok(()),
     }
 }

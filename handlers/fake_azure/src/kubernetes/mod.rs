@@ -14,10 +14,13 @@ use serde_json::{Value, json};
 use crate::{Asked, Told};
 
 mod apply;
+mod gateway;
 mod known;
+mod known_route;
 mod object;
 mod rollout;
 
+pub use gateway::{Destination, GATEWAY_HOST, Gateway};
 pub use object::{Kind, Object};
 
 /// The host of the cluster.
@@ -59,6 +62,17 @@ pub struct Kubernetes {
     pub log: String,
     /// Who had the requests, the newest last: the selectors that a Service has had.
     pub switches: Vec<String>,
+    /// The cluster has the Gateway API.
+    pub has_gateway_api: bool,
+    pub gateways: Vec<Gateway>,
+    /// How long it takes until a controller has seen a change of a route.
+    pub controller_secs: i64,
+    /// The weights that routes have had, the newest last, in the order of names.
+    pub shifts: Vec<Vec<(String, u64)>>,
+    /// When a Deployment without progress is given up, instead of as it says itself.
+    pub progress_secs: Option<i64>,
+    /// Who is next to have a request.
+    turn: u64,
     version: u64,
 }
 
@@ -74,6 +88,12 @@ impl Default for Kubernetes {
             page: 2,
             log: "Server ready\n".into(),
             switches: Vec::new(),
+            has_gateway_api: true,
+            gateways: vec![Gateway::default()],
+            controller_secs: 2,
+            shifts: Vec::new(),
+            progress_secs: None,
+            turn: 0,
             version: 0,
         }
     }
@@ -145,9 +165,13 @@ impl Kubernetes {
         }
         let segments = asked.segments();
         let (kind, below) = match &segments[..] {
+            ["apis", "gateway.networking.k8s.io", ..] if !self.has_gateway_api => return Self::unknown_group(),
             ["api", "v1", "namespaces", NAMESPACE, plural, below @ ..]
-            | ["apis", "apps", "v1", "namespaces", NAMESPACE, plural, below @ ..] => {
-                match Kind::of(segments[0], plural) {
+            | ["apis", "apps" | "gateway.networking.k8s.io", "v1", "namespaces", NAMESPACE, plural, below @ ..] => {
+                let is_at = |kind: &Kind| {
+                    asked.path.join("/").starts_with(&format!("{}/{}/namespaces/", segments[0], kind.api_version()))
+                };
+                match Kind::of(segments[0], plural).filter(is_at) {
                     Some(kind) => (kind, below),
                     None => return failure(404, "NotFound", "the server could not find the requested resource"),
                 }
@@ -167,6 +191,8 @@ impl Kubernetes {
             ("PATCH", [name]) => self.apply(asked, kind, name),
             ("PATCH", [name, "scale"]) if kind == Kind::Deployment => self.scale(asked, name),
             ("DELETE", [name]) => match self.objects.remove(&(kind, (*name).to_owned())) {
+                // So it has been for Services since version 1.21.
+                Some(object) if kind == Kind::Service => Told::json(200, &self.shown(kind, &object, asked.now)),
                 Some(_) => {
                     let details = json!({"name": name, "kind": kind.plural()});
                     let status = json!({
@@ -230,7 +256,8 @@ impl Kubernetes {
 }
 
 fn missing(kind: Kind, name: &str) -> Told {
-    failure(404, "NotFound", &format!("{} {name:?} not found", kind.plural()))
+    let group = if kind == Kind::HttpRoute { ".gateway.networking.k8s.io" } else { "" };
+    failure(404, "NotFound", &format!("{}{group} {name:?} not found", kind.plural()))
 }
 
 /// An error in the words of the API server.

@@ -9,6 +9,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Deployment,
+    HttpRoute,
     Pod,
     Secret,
     Service,
@@ -18,6 +19,7 @@ impl Kind {
     pub fn of(root: &str, plural: &str) -> Option<Self> {
         match (root, plural) {
             ("apis", "deployments") => Some(Self::Deployment),
+            ("apis", "httproutes") => Some(Self::HttpRoute),
             ("api", "pods") => Some(Self::Pod),
             ("api", "secrets") => Some(Self::Secret),
             ("api", "services") => Some(Self::Service),
@@ -29,6 +31,7 @@ impl Kind {
     pub fn plural(self) -> &'static str {
         match self {
             Self::Deployment => "deployments",
+            Self::HttpRoute => "httproutes",
             Self::Pod => "pods",
             Self::Secret => "secrets",
             Self::Service => "services",
@@ -39,6 +42,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Deployment => "Deployment",
+            Self::HttpRoute => "HTTPRoute",
             Self::Pod => "Pod",
             Self::Secret => "Secret",
             Self::Service => "Service",
@@ -47,7 +51,11 @@ impl Kind {
 
     #[must_use]
     pub fn api_version(self) -> &'static str {
-        if self == Self::Deployment { "apps/v1" } else { "v1" }
+        match self {
+            Self::Deployment => "apps/v1",
+            Self::HttpRoute => "gateway.networking.k8s.io/v1",
+            Self::Pod | Self::Secret | Self::Service => "v1",
+        }
     }
 }
 
@@ -58,6 +66,8 @@ pub struct Object {
     /// Which manager wrote which fields, as JSON pointers.
     pub owners: BTreeMap<String, BTreeSet<String>>,
     pub created: Timestamp,
-    /// When its pods were last wanted anew.
+    /// When its pods were last wanted anew; of a route, when it was changed.
     pub since: Timestamp,
+    /// The spec that a route had before its last change.
+    pub before: Value,
 }

@@ -19,6 +19,7 @@ impl Kubernetes {
                     false => json!({"loadBalancer": {}}),
                 };
             }
+            Kind::HttpRoute => shown["status"] = self.route_status(object, now),
             Kind::Secret | Kind::Pod => {}
         }
         shown
@@ -36,7 +37,8 @@ impl Kubernetes {
         // The controller takes a moment to see a change.
         let generation = object.value["metadata"]["generation"].as_i64().unwrap();
         let observed = if age(object, now) < 1 && replicas > 0 { generation - 1 } else { generation };
-        let is_late = age(object, now) >= spec["progressDeadlineSeconds"].as_i64().unwrap();
+        let deadline = self.progress_secs.or(spec["progressDeadlineSeconds"].as_i64()).unwrap();
+        let is_late = age(object, now) >= deadline;
         let name = object.value["metadata"]["name"].as_str().unwrap();
         let (status, reason, message) = match () {
             () if available == replicas => ("True", "NewReplicaSetAvailable", "has successfully progressed."),

@@ -29,9 +29,10 @@ use reqwest::header::HeaderMap;
 use runner::ports::{Clock, PortError, Result};
 use serde::{Deserialize, Serialize};
 
-use super::address::Address;
+use super::address::{Address, workspace};
 use crate::credential::Credential;
 use crate::http::{Client, Patience, Right, Transport};
+use crate::roles;
 use crate::serving::name;
 
 mod bodies;
@@ -45,15 +46,14 @@ const SERVICE: &str = "Azure ML online endpoints";
 /// Characters of a name, at most.
 const NAME_MAX: usize = 32;
 
-const ROLE: &str = "AzureML Data Scientist on the workspace";
-const READ: Right = Right::role("look at an online endpoint", ROLE);
-const MAKE: Right = Right::role("make an online endpoint", ROLE);
-const REGISTER: Right = Right::role("register the environment of a scoring image", ROLE);
-const DEPLOY: Right = Right::role("make an online deployment", ROLE);
-const SHIFT: Right = Right::role("shift the traffic of an online endpoint", ROLE);
-const DELETE: Right = Right::role("delete an online deployment", ROLE);
-const KEYS: Right = Right::role("read the keys of an online endpoint", ROLE);
-const LOGS: Right = Right::role("read the log of an online deployment", ROLE);
+const READ: Right = Right::role("look at an online endpoint", roles::WORKSPACE);
+const MAKE: Right = Right::role("make an online endpoint", roles::WORKSPACE_WITH_IDENTITY);
+const REGISTER: Right = Right::role("register the environment of a scoring image", roles::WORKSPACE);
+const DEPLOY: Right = Right::role("make an online deployment", roles::WORKSPACE);
+const SHIFT: Right = Right::role("shift the traffic of an online endpoint", roles::WORKSPACE);
+const DELETE: Right = Right::role("delete an online deployment", roles::WORKSPACE);
+const KEYS: Right = Right::role("read the keys of an online endpoint", roles::WORKSPACE);
+const LOGS: Right = Right::role("read the log of an online deployment", roles::WORKSPACE);
 
 /// Where endpoints are made, and on what they serve.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,6 +96,14 @@ pub struct OnlineEndpointsSettings {
     /// How long the answer of a model may take, in seconds. The service itself gives up after 180.
     #[serde(default = "answer_timeout_secs")]
     pub answer_timeout_secs: u64,
+}
+
+impl OnlineEndpointsSettings {
+    /// The workspace's id.
+    #[must_use]
+    pub fn resource_id(&self) -> String {
+        workspace(&self.subscription, &self.resource_group, &self.workspace)
+    }
 }
 
 fn instance_type() -> String {
@@ -154,8 +162,7 @@ impl OnlineEndpoints {
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         settings.check()?;
-        let OnlineEndpointsSettings { base, subscription, resource_group, workspace, .. } = &settings;
-        let address = Address::new(base, subscription, resource_group, workspace)?;
+        let address = Address::new(&settings.base, settings.resource_id())?;
         let transport = Transport::to(&[&address.base], settings.timeout_secs);
         let client =
             Client::new(SERVICE, transport, HeaderMap::new(), credential, clock).with_patience(Patience::SHORT);

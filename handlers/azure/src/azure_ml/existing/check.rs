@@ -8,6 +8,7 @@ use pipeline::names::Project;
 use runner::ports::{PortError, Result};
 use serde_json::Value;
 
+use super::super::address::workspace;
 use super::super::place::Place;
 use super::super::workspace::Whereabouts;
 use super::record::Record;
@@ -56,11 +57,15 @@ impl PublishedPipelineSettings {
         Ok(())
     }
 
+    /// The workspace's id.
+    #[must_use]
+    pub fn resource_id(&self) -> String {
+        workspace(&self.subscription, &self.resource_group, &self.workspace)
+    }
+
     pub(super) fn whereabouts(&self) -> Whereabouts {
         Whereabouts {
-            subscription: self.subscription.clone(),
-            resource_group: self.resource_group.clone(),
-            workspace: self.workspace.clone(),
+            id: self.resource_id(),
             datastore: None,
             base: self.base.clone(),
             tracking: self.tracking.clone(),
@@ -103,11 +108,15 @@ impl BatchEndpointSettings {
         Ok(())
     }
 
+    /// The workspace's id.
+    #[must_use]
+    pub fn resource_id(&self) -> String {
+        workspace(&self.subscription, &self.resource_group, &self.workspace)
+    }
+
     pub(super) fn whereabouts(&self) -> Whereabouts {
         Whereabouts {
-            subscription: self.subscription.clone(),
-            resource_group: self.resource_group.clone(),
-            workspace: self.workspace.clone(),
+            id: self.resource_id(),
             datastore: None,
             base: self.base.clone(),
             tracking: self.tracking.clone(),

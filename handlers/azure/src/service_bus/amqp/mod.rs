@@ -20,9 +20,10 @@ use runner::ports::{Clock, Result};
 use tracing::debug;
 
 use super::lots::Lot;
-use super::{ROLE, SERVICE, ServiceBusSettings};
+use super::{SERVICE, ServiceBusSettings};
 use crate::credential::{Credential, Token};
 use crate::http::{CallError, Kind};
+use crate::roles::SEND;
 
 mod line;
 mod link;
@@ -237,7 +238,7 @@ impl Amqp {
             Kind::NotKnown => {
                 let identity = self.credential.identity();
                 let reason = format!(
-                    "{identity} may not send a message to queue {queue} of {host} ({}). It needs the role {ROLE}: grant \
+                    "{identity} may not send a message to queue {queue} of {host} ({}). It needs the role {SEND}: grant \
                      it, then try the run again",
                     error.into_port()
                 );

@@ -38,6 +38,7 @@ async fn a_doctor_says_which_role_is_missing_and_how_to_grant_it() {
         [
             ("what provision needs on resource group contoso-models", true),
             ("what check, package and test_image needs on Microsoft.ContainerRegistry/registries contoso", false),
+            ("what package and deploy needs on Microsoft.ContainerRegistry/registries contoso", true),
             ("what package needs on Microsoft.ContainerRegistry/registries contoso", true),
         ]
     );

@@ -84,7 +84,7 @@ const CALLS: [Named<Bench>; 3] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_send_meets_every_fault_and_nothing_is_doubled_or_lost() {
     let count = every_call_meets_every_fault::<Bench>(&CALLS).await;
-    assert_eq!(count, (1 + 1 + 2) * 14);
+    assert_eq!(count, (1 + 1 + 2) * 15);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

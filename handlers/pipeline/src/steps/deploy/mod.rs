@@ -25,7 +25,7 @@ const TURN_SECS: u64 = 7 * 24 * 3600;
 /// Seconds between two polls of a deployment.
 const READY_POLL_SECS: u32 = 15;
 /// How long a deployment may take to get healthy.
-const READY_SECS: u64 = 20 * 60;
+pub const READY_SECS: u64 = 20 * 60;
 
 /// Decides what the step does about an event.
 #[must_use]
