@@ -38,6 +38,8 @@ pub mod resource_manager;
 pub mod service_bus;
 pub mod serving;
 
+/// On answers that are a test's and no service's, so that a record of what was said leaves them out.
+const UNTRUE: &str = "x-not-on-record";
 /// As much of a request as is taken.
 const BODY_MAX: usize = 256 << 20;
 
@@ -282,6 +284,7 @@ async fn answer(State(fake): State<Fake>, request: Request) -> Response {
         Some(Fault::Wait(status, header)) => response(spoiled(status, "too many calls").with("retry-after", header)),
         Some(Fault::NoCallsLeft) => response(
             Told::json(403, &json!({"message": "API rate limit exceeded"}))
+                .with(UNTRUE, "fault")
                 .with("x-ratelimit-remaining", "0")
                 .with("x-ratelimit-reset", "1767225720"),
         ),
@@ -295,7 +298,7 @@ async fn answer(State(fake): State<Fake>, request: Request) -> Response {
             let whole = Response::builder().header("content-type", "application/json").header("content-length", "4096");
             whole.body(Body::from_stream(broken())).unwrap()
         }
-        Some(Fault::Garbage) => response(Told::bytes(200, "application/json", "{\"value\": [")),
+        Some(Fault::Garbage) => response(Told::bytes(200, "application/json", "{\"value\": [").with(UNTRUE, "fault")),
     }
 }
 
@@ -304,6 +307,7 @@ fn spoiled(status: u16, message: &str) -> Told {
     let error = json!({"code": "Test", "message": message});
     Told::json(status, &json!({"message": message, "typeKey": "Test", "error": error, "error_code": "Test"}))
         .with("x-ms-error-code", "Test")
+        .with(UNTRUE, "fault")
 }
 
 fn broken() -> impl futures::Stream<Item = Result<&'static str, std::io::Error>> {
@@ -421,7 +425,7 @@ fn response(told: Told) -> Response {
 }
 
 fn page(status: u16) -> Told {
-    Told::bytes(status, "text/html; charset=utf-8", "<html>Sign in</html>")
+    Told::bytes(status, "text/html; charset=utf-8", "<html>Sign in</html>").with(UNTRUE, "fault")
 }
 
 fn pairs(text: &str) -> BTreeMap<String, String> {

@@ -40,20 +40,20 @@ fn an_exchange_on_record_is_a_line_without_secrets() {
         "name": "set a status on a commit",
         "method": "POST",
         "url": "https://dev.azure.com/contoso/ML%20Ops?%24top=1",
-        "headers": {"accept": "application/json", "authorization": "Basic ***", "content-type": "application/json"},
-        "body": {"state": "pending", "nested": [{"token": "***", "kept": 1}]},
+        "headers": {"accept": "application/json", "authorization": "Basic redacted", "content-type": "application/json"},
+        "body": {"state": "pending", "nested": [{"token": "redacted", "kept": 1}]},
         "status": 201,
         "response": {
-            "headers": {"content-type": "application/json", "location": "https://codeload.github.com/zip?token=***"},
-            "body": {"access_token": "***", "id": 1},
+            "headers": {"content-type": "application/json", "location": "https://codeload.github.com/zip?token=redacted"},
+            "body": {"access_token": "redacted", "id": 1},
         },
     });
     assert_eq!(lines[0], wanted);
     assert_eq!(
         (&lines[1]["response"]["body"], &lines[1]["headers"]["authorization"]),
-        (&Value::Null, &json!("Bearer ***"))
+        (&Value::Null, &json!("Bearer redacted"))
     );
-    assert_eq!(lines[2]["headers"]["authorization"], "SharedKey ***");
+    assert_eq!(lines[2]["headers"]["authorization"], "SharedKey redacted");
 }
 
 #[test]
@@ -82,7 +82,52 @@ fn a_secret_that_is_answered_is_not_on_record() {
     recorder.record(&call, (&headers, "Bearer"), StatusCode::OK, &headers, br#"{"value": "s3cr3t", "id": "1"}"#);
 
     let line: Value = serde_json::from_str(&fs::read_to_string(file.path()).unwrap()).unwrap();
-    assert_eq!(line["response"]["body"], json!({"value": "***", "id": "1"}));
+    assert_eq!(line["response"]["body"], json!({"value": "redacted", "id": "1"}));
+}
+
+#[test]
+fn what_stands_for_azure_on_this_machine_is_on_record_as_azure() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let recorder = Recorder::to(file.reopen().unwrap());
+    let asked = |base: &str, told: &HeaderMap| {
+        let call = Call::get(join(&address("the address", base).unwrap(), &["a"], &[]), &RIGHT);
+        let body = json!({"next": format!("{base}/b")}).to_string();
+        recorder.record(&call, (&HeaderMap::new(), "Bearer"), StatusCode::OK, told, body.as_bytes());
+    };
+
+    asked("http://127.0.0.1:4711/management.azure.com", &HeaderMap::new());
+    asked("http://127.0.0.1:10000/devstoreaccount1", &HeaderMap::new());
+    let fault = HeaderMap::from_iter([("x-not-on-record".parse().unwrap(), HeaderValue::from_static("fault"))]);
+    asked("http://127.0.0.1:4711/management.azure.com", &fault);
+
+    let text = fs::read_to_string(file.path()).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let addresses: Vec<_> = lines.iter().map(|line| (&line["url"], &line["response"]["body"]["next"])).collect();
+    let (azure, emulator) = ("https://management.azure.com", "http://127.0.0.1:10000/devstoreaccount1");
+    let wanted = [azure, emulator].map(|base| (json!(format!("{base}/a")), json!(format!("{base}/b"))));
+    assert_eq!(addresses, wanted.iter().map(|(url, next)| (url, next)).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_opens_something_is_not_on_record_wherever_it_stands() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let recorder = Recorder::to(file.reopen().unwrap());
+    let url = address("the address", "https://management.azure.com").unwrap();
+    let link = |signature: &str| format!("https://logs.blob.core.windows.net/raw.log?sr=b&sig={signature}&sp=r");
+    let secret = |value: &str| json!({"kind": "Secret", "data": {"key": value}, "stringData": {"other": value}});
+    let call = Call::send(Method::POST, url, secret("s3cr3t"), &RIGHT);
+    let kind = |kind| HeaderMap::from_iter([("content-type".parse().unwrap(), HeaderValue::from_static(kind))]);
+    let (json_kind, file_kind) = (kind("application/json"), kind("application/octet-stream"));
+    let body = json!({"links": [{"logLink": link("s3cr3t")}], "plain": "https://contoso.example/?a=b"}).to_string();
+
+    recorder.record(&call, (&HeaderMap::new(), "Bearer"), StatusCode::OK, &json_kind, body.as_bytes());
+    recorder.record(&call, (&HeaderMap::new(), "Bearer"), StatusCode::OK, &file_kind, b"s3cr3t");
+
+    let text = fs::read_to_string(file.path()).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["body"], secret("redacted"));
+    let wanted = json!({"links": [{"logLink": link("redacted")}], "plain": "https://contoso.example/?a=b"});
+    assert_eq!((&lines[0]["response"]["body"], &lines[1]["response"]["body"]), (&wanted, &Value::Null));
 }
 
 #[test]

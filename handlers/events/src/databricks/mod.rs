@@ -52,14 +52,15 @@ pub fn read(body: &[u8], limits: Limits) -> Vec<Reading> {
                 Some(run) => run.maybe_named("run_id")?,
                 None => None,
             };
+            let workspace = event.maybe_named("workspace_id")?.unwrap_or_default();
             let envelope = Envelope {
                 sender: Sender::Databricks,
-                // A run says each thing once; an event has no id of its own.
+                // A run says each thing once; an event has no id of its own. Each workspace numbers its runs itself.
                 id: match &run {
-                    Some(run) => format!("{kind}/{run}"),
+                    Some(run) => format!("{kind}/{workspace}/{run}"),
                     None => Digest::of(value.to_string().as_bytes()).to_string(),
                 },
-                source: event.maybe_named("workspace_id")?.unwrap_or_default(),
+                source: workspace,
                 kind,
                 at: None,
                 subject: None,

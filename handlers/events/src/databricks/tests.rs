@@ -12,8 +12,19 @@ fn every_sample_reads_as_told() {
 fn numbers_may_be_numbers() {
     let body = json!({"event_type": "jobs.on_success", "workspace_id": 7, "run": {"run_id": 8}, "job": {"job_id": 9}});
     let [Reading::Read(notice)] = &read(body.to_string().as_bytes(), Limits::default())[..] else { panic!() };
-    assert_eq!(notice.envelope.id, "jobs.on_success/8");
+    assert_eq!(notice.envelope.id, "jobs.on_success/7/8");
     assert_eq!(notice.fact.meaning().unwrap(), "databricks/7/8/Succeeded");
+}
+
+#[test]
+fn equal_numbers_of_two_workspaces_are_two_runs() {
+    let id = |workspace: &str| {
+        let body = json!({"event_type": "jobs.on_success", "workspace_id": workspace, "run": {"run_id": "8"}});
+        let [Reading::Read(notice)] = &read(body.to_string().as_bytes(), Limits::default())[..] else { panic!() };
+        notice.envelope.id.clone()
+    };
+    assert_eq!(id("7"), id("7"));
+    assert_ne!(id("7"), id("70"));
 }
 
 #[test]

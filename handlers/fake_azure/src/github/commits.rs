@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::json;
 
-use super::{Github, gone};
+use super::{Github, gone, whole};
 use crate::git::{Entry, zip};
 use crate::{Asked, Told};
 
@@ -15,22 +15,23 @@ impl Github {
     /// What is asked about commits; None: it is about something else.
     pub(super) fn tell_of_commits(&self, below: &[&str], asked: &Asked<'_>) -> Option<Told> {
         let found = match below {
-            ["git", "ref", "heads", name @ ..] => self.repository.branches.get(&name.join("/")).map(
-                |id| json!({"ref": format!("refs/heads/{}", name.join("/")), "object": {"type": "commit", "sha": id}}),
-            ),
-            ["git", "ref", "tags", name @ ..] => self.repository.tags.get(&name.join("/")).map(|tag| {
-                let (kind, id) = tag.object.as_ref().map_or(("commit", &tag.commit), |object| ("tag", object));
-                json!({"ref": format!("refs/tags/{}", name.join("/")), "object": {"type": kind, "sha": id}})
-            }),
+            ["git", "ref", "heads", name @ ..] => {
+                let name = name.join("/");
+                let commit = self.repository.branches.get(&name);
+                commit.map(|id| whole::reference(&format!("refs/heads/{name}"), "commit", id))
+            }
+            ["git", "ref", "tags", name @ ..] => {
+                let name = name.join("/");
+                self.repository.tags.get(&name).map(|tag| {
+                    let (kind, id) = tag.object.as_ref().map_or(("commit", &tag.commit), |object| ("tag", object));
+                    whole::reference(&format!("refs/tags/{name}"), kind, id)
+                })
+            }
             ["git", "tags", id] => {
-                let tag = self.repository.tags.values().find(|tag| tag.object.as_deref() == Some(*id));
-                tag.map(|tag| json!({"sha": id, "object": {"type": "commit", "sha": tag.commit}}))
+                let tag = self.repository.tags.iter().find(|(_, tag)| tag.object.as_deref() == Some(*id));
+                tag.map(|(name, tag)| whole::tag(id, name, &tag.commit))
             }
-            ["git", "commits", id] => {
-                self.repository.commits.get(*id).map(
-                    |commit| json!({"sha": id, "tree": {"sha": commit.tree}, "message": "A change", "parents": []}),
-                )
-            }
+            ["git", "commits", id] => self.repository.commits.get(*id).map(|commit| whole::commit(id, &commit.tree)),
             ["git", "trees", id] => {
                 let tree = self.repository.commits.get(*id).map_or(*id, |commit| &commit.tree);
                 // Any value means yes, also `0`.
@@ -52,9 +53,7 @@ impl Github {
                 let text = BASE64.encode(content);
                 // In lines, as GitHub sends it.
                 let lines: Vec<_> = text.as_bytes().chunks(60).map(String::from_utf8_lossy).collect();
-                json!({
-                    "sha": id, "size": content.len(), "encoding": "base64", "content": lines.join("\n") + "\n",
-                })
+                whole::blob(id, content.len(), &(lines.join("\n") + "\n"))
             }),
             ["zipball", id] => {
                 if !self.repository.commits.contains_key(*id) {

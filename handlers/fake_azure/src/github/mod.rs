@@ -7,6 +7,7 @@ use crate::git::Repository;
 
 mod commits;
 mod deliveries;
+mod whole;
 
 /// Status and JSON.
 type Told = (u16, Value);
@@ -28,6 +29,11 @@ pub struct Github {
 
 fn gone() -> Told {
     (404, json!({"message": "Not Found", "documentation_url": "https://docs.github.com/rest", "status": "404"}))
+}
+
+fn unknown(commit: &str) -> Told {
+    let message = format!("No commit found for SHA: {commit}");
+    (422, json!({"message": message, "documentation_url": "https://docs.github.com/rest", "status": "422"}))
 }
 
 impl Github {
@@ -53,51 +59,51 @@ impl Github {
         match (asked.method, below) {
             ("POST", ["statuses", commit]) => {
                 if !self.repository.commits.contains_key(*commit) {
-                    return (422, json!({"message": format!("No commit found for SHA: {commit}")}));
+                    return unknown(commit);
                 }
                 assert!(asked.body["description"].as_str().unwrap().chars().count() <= 140);
                 self.statuses.push(((*commit).to_owned(), asked.body.clone()));
-                (201, asked.body.clone())
+                (201, whole::status(self.statuses.len(), commit, asked.body, asked.now))
             }
             ("GET", ["commits", commit, "check-runs"]) => {
                 if !self.repository.commits.contains_key(*commit) {
-                    return (422, json!({"message": format!("No commit found for SHA: {commit}")}));
+                    return unknown(commit);
                 }
                 let is_asked = |check: &&Value| {
                     check["head_sha"] == *commit && check["name"] == asked.query["check_name"].as_str()
                 };
-                let checks: Vec<_> = self.checks.iter().filter(is_asked).cloned().collect();
+                let checks: Vec<_> = self.checks.iter().filter(is_asked).map(whole::check).collect();
                 (200, json!({"total_count": checks.len(), "check_runs": checks}))
             }
             ("POST", ["check-runs"]) => {
                 let mut check = asked.body.clone();
                 check["id"] = (4000 + self.checks.len()).into();
                 self.checks.push(check.clone());
-                (201, check)
+                (201, whole::check(&check))
             }
             ("PATCH", ["check-runs", number]) => {
                 let Some(check) = self.checks.iter_mut().find(|it| it["id"].as_u64() == number.parse().ok()) else {
                     return gone();
                 };
                 merge(check, asked.body);
-                (200, check.clone())
+                (200, whole::check(check))
             }
             (_, ["issues", number, "comments"]) if *number != "12" => gone(),
             ("GET", ["issues", _, "comments"]) => {
                 let page: usize = asked.query["page"].parse().unwrap();
-                (200, self.comments.iter().skip((page - 1) * 100).take(100).cloned().collect())
+                (200, self.comments.iter().skip((page - 1) * 100).take(100).map(whole::comment).collect())
             }
             ("POST", ["issues", _, "comments"]) => {
                 let comment = said(5000 + self.comments.len(), "Bot", asked.body["body"].as_str().unwrap());
                 self.comments.push(comment.clone());
-                (201, comment)
+                (201, whole::comment(&comment))
             }
             ("PATCH", ["issues", "comments", number]) => {
                 let Some(comment) = self.comments.iter_mut().find(|it| it["id"].as_u64() == number.parse().ok()) else {
                     return gone();
                 };
                 merge(comment, asked.body);
-                (200, comment.clone())
+                (200, whole::comment(comment))
             }
             _ => (400, json!({"message": format!("{} {below:?} is not known here", asked.method)})),
         }
