@@ -3,7 +3,7 @@
 use pipeline::event::Step;
 
 use crate::cloud::Cloud;
-use crate::day::{Day, Trip};
+use crate::day::Day;
 use crate::repository::Fit;
 
 /// A request to begin a step is handled with the run in memory: what is read is the snapshot that a job gets, or the
