@@ -301,7 +301,6 @@ pub struct Expect {
 }
 
 /// Where releases go.
-#[expect(clippy::manual_non_exhaustive, reason = "the private member is one of the text")]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Environment {
@@ -309,20 +308,17 @@ pub struct Environment {
     pub approval: Option<Approval>,
     /// Whether a failing release is replaced by the last good one. None: only in the last environment.
     pub rollback: Option<bool>,
-    /// Manifests of 0.1.0 say `local` here. On what an environment runs is the app's setting, so that one manifest is
-    /// right on a laptop and in the cloud.
-    #[serde(skip_serializing, deserialize_with = "only_local")]
+    /// On what an environment runs is the app's setting, so that one manifest is right on a laptop and in the cloud.
+    /// Manifests of 0.1.0 say `local`, and it is still written: approvals are bound to a digest of what is written.
     #[schemars(skip)]
-    target: (),
+    target: Target,
 }
 
-fn only_local<'de, D: serde::Deserializer<'de>>(target: D) -> Result<(), D::Error> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "snake_case")]
-    enum Target {
-        Local,
-    }
-    Target::deserialize(target).map(|Target::Local| ())
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Target {
+    #[default]
+    Local,
 }
 
 /// The gate before an environment.
