@@ -112,12 +112,12 @@ impl Kubernetes {
         // 61 and 100 have no divisor in common: a hundred requests in a row are shared out exactly.
         self.turn += 61;
         let mut at = self.turn % total;
-        let mut chosen = weighted.iter().find(|(_, weight)| {
+        let chosen = weighted.iter().find(|(_, weight)| {
             let is_it = at < *weight;
-            at = at.wrapping_sub(*weight);
+            at = at.saturating_sub(*weight);
             is_it
         });
-        let (name, _) = chosen.take().unwrap();
+        let (name, _) = chosen.unwrap();
         if !self.objects.contains_key(&(Kind::Service, name.clone())) {
             return Err(500);
         }
@@ -147,7 +147,7 @@ impl Kubernetes {
             let headers = wanted["headers"].as_array().map(Vec::as_slice).unwrap_or_default();
             let has = |header: &Value| asked.header(header["name"].as_str().unwrap()) == header["value"];
             let is_it = asked.segments().starts_with(&prefix) && headers.iter().all(has);
-            is_it.then(|| ((prefix.len(), headers.len()), rule))
+            is_it.then_some(((prefix.len(), headers.len()), rule))
         });
         fit.max_by_key(|(key, _)| *key).map(|((prefix, _), rule)| (rule.clone(), prefix))
     }
