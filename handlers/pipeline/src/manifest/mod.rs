@@ -304,14 +304,14 @@ pub struct Expect {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Environment {
-    /// The gate before it; None: there is none.
-    pub approval: Option<Approval>,
-    /// Whether a failing release is replaced by the last good one. None: only in the last environment.
-    pub rollback: Option<bool>,
     /// On what an environment runs is the app's setting, so that one manifest is right on a laptop and in the cloud.
     /// Manifests of 0.1.0 say `local`, and it is still written: approvals are bound to a digest of what is written.
     #[schemars(skip)]
     target: Target,
+    /// The gate before it; None: there is none.
+    pub approval: Option<Approval>,
+    /// Whether a failing release is replaced by the last good one. None: only in the last environment.
+    pub rollback: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
