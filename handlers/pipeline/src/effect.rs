@@ -285,18 +285,12 @@ impl Effect {
         }
     }
 
-    /// Whether its answer may arrive on another way (as an event) before this one is back. Such an effect is performed
-    /// only after the question is on record; the others are harmless to ask again.
+    /// Whether it begins something that goes on by itself, whose end may be told before this is back. It is performed only
+    /// after it is on record, so that whoever ends the run meanwhile ends it too. The others are over when they are back:
+    /// an environment that was granted to a run which has ended meanwhile is freed by the sweep.
     #[must_use]
-    pub fn is_answered_elsewhere(&self) -> bool {
-        use EnvironmentEvent::Acquire;
-        matches!(
-            self,
-            Self::SubmitJob(_)
-                | Self::BuildImage(_)
-                | Self::Deploy(_)
-                | Self::TellEnvironment { event: Acquire { .. }, .. }
-        )
+    pub fn goes_on_by_itself(&self) -> bool {
+        matches!(self, Self::SubmitJob(_) | Self::BuildImage(_) | Self::Deploy(_))
     }
 
     /// Whether it only tells people something. Such an effect is performed after the others, and that it could not be

@@ -107,7 +107,8 @@ impl Records {
         let key = keys::run(&run.id);
         let body = Some(serde_json::to_vec(run).expect("a run is plain data"));
         let mut writes = vec![Write { key, body, expect: Expect::Version(record.version.clone()) }];
-        let is_marked = !is_over;
+        // Where each write is a request of its own, the mark is left to the sweep.
+        let is_marked = !is_over || (record.is_marked && !is_atomic);
         if is_marked != record.is_marked {
             let body = is_marked.then(|| b"{}".to_vec());
             writes.push(Write { key: keys::active(&run.id), body, expect: Expect::Anything });
@@ -122,6 +123,16 @@ impl Records {
             // Nobody saves a run again that has ended: now that its letters are sent, it says so itself.
             return Box::pin(self.save(ports, record, true)).await;
         }
+        Ok(record)
+    }
+
+    /// Sends what is to be sent and leaves the document as it is: it says that this, and what was performed since, is still
+    /// to be done, as after a crash. Whoever reads it before the next message saves it does both once more, which changes
+    /// nothing.
+    pub async fn send(&self, ports: &Ports, mut record: Record) -> Result<Record> {
+        let parcels = record.run.outbox.iter().map(parcel).collect();
+        ports.bus.send(parcels).await?;
+        record.run.outbox.clear();
         Ok(record)
     }
 

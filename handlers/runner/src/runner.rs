@@ -104,13 +104,13 @@ impl Runner {
 
     /// Performs what is pending, then sends what is to be sent.
     pub(crate) async fn settle(&self, mut record: Record) -> Result<Record> {
-        let mut is_saved = false;
+        // All that is pending is in the document; and: so is all that was learned.
+        let (mut is_on_record, mut is_saved) = (false, false);
         while let Some(at) = next(&record.run.pending) {
             let pending = record.run.pending[at].clone();
-            // An answer that can come on another way must find the question on record.
-            if pending.effect.is_answered_elsewhere() && !is_saved {
+            if pending.effect.goes_on_by_itself() && !is_on_record {
                 record = self.records.save(&self.ports, record, false).await?;
-                is_saved = true;
+                (is_on_record, is_saved) = (true, true);
             }
             // In a box: it is by far the largest part of this future, and most messages need none of it.
             let answer = match Box::pin(self.try_to_perform(&record.run, &pending)).await {
@@ -140,9 +140,13 @@ impl Runner {
                 let Pending { id, step, attempt, .. } = pending;
                 let message = Message { id, run: record.run.id.clone(), step, attempt, event };
                 let pending_before = record.run.pending.len();
-                advance(&mut record.run, &message, self.ports.clock.now());
-                is_saved &= record.run.pending.len() == pending_before;
+                is_saved &= !advance(&mut record.run, &message, self.ports.clock.now());
+                is_on_record &= record.run.pending.len() == pending_before;
             }
+        }
+        let goes_on = record.run.ended.is_none();
+        if is_on_record && is_saved && goes_on && !self.ports.ledger.is_atomic() {
+            return self.records.send(&self.ports, record).await;
         }
         self.records.save(&self.ports, record, true).await
     }

@@ -27,7 +27,7 @@ pub trait Bench: Sized {
 }
 
 /// What may happen to any request, and whether it is worth another try.
-const FAULTS: [(Fault, bool); 15] = [
+pub const FAULTS: [(Fault, bool); 15] = [
     (Fault::Status(400), false),
     (Fault::Status(401), false),
     (Fault::Status(403), false),

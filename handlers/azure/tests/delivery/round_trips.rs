@@ -17,10 +17,6 @@ async fn a_step_takes_few_round_trips() {
     let most = |step: Step| match step {
         // The code and the model, asked for at once.
         Step::Package => (2, 2),
-        // The environment has a document of its own, written beside the run's; before an environment is asked for, and
-        // before something is deployed there, it is on record that the run does so.
-        Step::Deploy => (1, 4),
-        Step::SmokeTest => (1, 3),
         _ => (1, 2),
     };
     assert!(day.trips.len() >= 13, "{:#?}", day.trips);

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{Entra, in_session, parcel, second};
 use crate::fake::service_bus::{Kind, Message, Queues};
 use crate::fake::{Fake, Fault};
-use crate::weather::{self, Named, every_call_meets_every_fault};
+use crate::weather::{self, FAULTS, Named, every_call_meets_every_fault};
 
 const HOST: &str = "contoso.servicebus.windows.net";
 
@@ -84,7 +84,7 @@ const CALLS: [Named<Bench>; 3] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_send_meets_every_fault_and_nothing_is_doubled_or_lost() {
     let count = every_call_meets_every_fault::<Bench>(&CALLS).await;
-    assert_eq!(count, (1 + 1 + 2) * 15);
+    assert_eq!(count, (1 + 1 + 2) * FAULTS.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
