@@ -71,7 +71,7 @@ fn in_groups(floor: &mut Steps, runs: usize) -> Duration {
 
 /// Runs one after the other; the milliseconds of each.
 pub fn alone(product: &Product, project: &str, runs: usize) -> Samples {
-    let watcher = Watcher::start(product.database(), Duration::from_micros(250));
+    let watcher = Watcher::start(product.database(), Duration::from_micros(100));
     let mut http = Http::connect(product.port).unwrap();
     let mut times = Samples::default();
     for _ in 0..runs {

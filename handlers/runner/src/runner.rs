@@ -131,7 +131,8 @@ impl Runner {
                 }
                 Err(PortError::Transient { backend, reason }) => {
                     warn!(run.id = %record.run.id, "Put off, {}: {backend}: {reason}", pending.effect.describe());
-                    return self.put_off(record, &pending).await;
+                    self.put_off(&mut record.run, &pending);
+                    break;
                 }
                 Err(conflict) => return Err(conflict),
             };
@@ -171,18 +172,17 @@ impl Runner {
 
     /// The effect stays pending, and the run is woken to try again. Failing the message instead would use up its
     /// deliveries within seconds.
-    async fn put_off(&self, mut record: Record, pending: &Pending) -> Result<Record> {
+    fn put_off(&self, run: &mut Run, pending: &Pending) {
         let now = self.ports.clock.now();
         let message = Message {
             id: format!("{}/again-{}", pending.id, now.as_second() / PUT_OFF_SECS),
-            run: record.run.id.clone(),
+            run: run.id.clone(),
             step: pending.step.clone(),
             attempt: pending.attempt,
             event: Event::PollDue,
         };
         let deliver_at = Some(now + SignedDuration::from_secs(PUT_OFF_SECS));
-        record.run.outbox.push(Letter { deliver_at, message });
-        self.records.save(&self.ports, record, true).await
+        run.outbox.push(Letter { deliver_at, message });
     }
 }
 

@@ -6,8 +6,8 @@ use crate::cloud::Cloud;
 use crate::day::Day;
 use crate::repository::Fit;
 
-/// A request to begin a step is handled with the run in memory: what is read is the snapshot that a job gets, or the
-/// champion; what is written is the decision, before and after what it causes; what is sent is the next step's message.
+/// A message is handled with the run in memory: what is read is the snapshot that a job gets, or an environment; what is
+/// written is the decision, and what an environment is told; what is sent is what follows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_step_takes_few_round_trips() {
     let mut day = Day::new(Cloud::new().await).await;
