@@ -133,7 +133,7 @@ const FATES: &[(&[&str], &str)] = &[
     (&["BATCHSCORE_", "SCORING_", "AML_ENV_SCORE_", "AML_ENV_SCORECOPY_"], "batch scoring has no counterpart yet."),
     (
         &["ACI_", "AKS_", "WEBAPP_"],
-        "deployments are the `environments` of the manifest, `qa` and `prod`; their target is this machine for now.",
+        "deployments are the `environments` of the manifest, `qa` and `prod`; on what they run is the app's setting.",
     ),
     (
         &["BASE_NAME", "LOCATION", "RESOURCE_GROUP", "WORKSPACE_NAME", "TENANT_ID", "SUBSCRIPTION_ID", "SP_APP_"],
