@@ -9,7 +9,7 @@ fn a_pull_request_is_checked_by_the_settings_of_its_base_branch() {
     // It would rather not be checked, and be released by itself.
     repository.branch("sly");
     repository.replace("trainyard.yml", "lint: \"python checks/lint.py\"", "lint: null");
-    repository.replace("trainyard.yml", ", approval: { timeout_hours: 48 }", "");
+    repository.replace("trainyard.yml", "approval: { timeout_hours: 48 }", "");
     repository.set("mse", 1.0);
     let commit = repository.commit();
 

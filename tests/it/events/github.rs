@@ -161,7 +161,7 @@ fn a_pull_request_is_only_checked_and_one_from_a_fork_not_even_that() {
     watch(&machine, "tiny", &github_repository());
     repository.branch("sly");
     // It would rather be released by itself.
-    repository.replace("trainyard.yml", ", approval: { timeout_hours: 48 }", "");
+    repository.replace("trainyard.yml", "approval: { timeout_hours: 48 }", "");
     let commit = repository.commit();
 
     let fork = sample("github/fixtures/pull_request.opened.fork.json");

@@ -47,7 +47,7 @@ impl<'a> Repository<'a> {
     /// The same without a gate before PROD.
     pub fn without_gate(machine: &'a Machine) -> Self {
         let repository = Self::new(machine);
-        repository.replace("trainyard.yml", ", approval: { timeout_hours: 48 }", "");
+        repository.replace("trainyard.yml", "approval: { timeout_hours: 48 }", "");
         repository.commit();
         repository
     }
