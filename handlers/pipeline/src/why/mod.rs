@@ -99,7 +99,8 @@ fn evidence(run: &Run) -> Vec<String> {
     }
     let evaluation = run.facts.evaluation.iter().flat_map(|evaluation| &evaluation.because);
     sentences.extend(evaluation.map(|because| sentence(because)));
-    for (name, stage) in &run.facts.stages {
+    let stages = run.manifest.environments.iter().filter_map(|(name, _)| Some((name, run.facts.stages.get(name)?)));
+    for (name, stage) in stages {
         let answers = stage.approval.iter().flat_map(|gate| &gate.answers);
         sentences.extend(answers.map(|answer| format!("{} approved it for {name}.", answer.by)));
         if stage.tested {
