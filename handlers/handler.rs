@@ -14,6 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::functions::{self, App, Secrets};
 use crate::ports;
 use crate::settings::Settings;
+use crate::span_fields::SpanFields;
 
 /// Where the embedded backends are called: a Unix socket.
 pub const LINK: &str = "TRAINYARD_LINK";
@@ -86,6 +87,7 @@ pub fn run(home: &Path) -> Result<Exit, Failure> {
 
 /// Logs go to stdout, a line of JSON each: the host takes lines on stderr for errors.
 fn log() {
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stdout);
+    let lines =
+        tracing_subscriber::fmt::layer().json().flatten_event(true).fmt_fields(SpanFields).with_writer(std::io::stdout);
     tracing_subscriber::registry().with(crate::log_filter(Level::INFO)).with(lines).init();
 }

@@ -14,6 +14,7 @@ mod functions;
 mod handler;
 mod ports;
 mod settings;
+mod span_fields;
 mod up;
 
 fn main() -> ExitCode {

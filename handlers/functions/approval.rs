@@ -54,8 +54,6 @@ async fn answer(app: &App, request: &HttpRequest<'_>) -> Result<HttpResponse, Re
         Verdict::Reject => format!("{by} rejected run {} for {environment}", run.number),
     };
     let message = message(&run, &environment, &by, answer);
-    // Durable when this answers, and decided after it: a rejection ends a run, and a code host that is away must neither
-    // keep who answered waiting nor lose the answer.
     app.runner.tell(&message).await?;
     Ok(taken(&run, &said))
 }

@@ -3,7 +3,7 @@
 use azure_functions::{Invocation, Outcome, ServiceBusMessage};
 use pipeline::event::Message;
 use runner::Handled;
-use runner::ports::{PortError, Result};
+use runner::ports::PortError;
 
 use super::{App, dead_letter};
 
@@ -25,23 +25,23 @@ pub async fn handle(app: App, invocation: Invocation) -> Outcome {
         Ok(parsed) if parsed.step.step.name() != queue => {
             format!("a message for {} came to the queue {queue}", parsed.step)
         }
-        Ok(parsed) => match take(&app, &parsed, &message).await {
-            Ok(Some(Handled::Done)) => return Outcome::success(),
-            Ok(None) => return Outcome::success().log(format!("{}: put off", parsed.step)),
-            Ok(Some(Handled::Unknown(reason))) => reason,
+        Ok(parsed) => match app.runner.handle(&parsed).await {
+            Ok(Handled::Done) => return Outcome::success(),
+            Ok(Handled::Unknown(reason)) => reason,
             Err(PortError::Permanent { backend, reason }) => format!("{backend}: {reason}"),
-            Err(error) => return Outcome::retry(error),
+            // Most trouble is over a moment later: only what lasts is put off.
+            Err(error) if message.delivery_count() < AT_ONCE => return Outcome::retry(error),
+            Err(error) => return put_off(&app, &parsed, &message, error).await,
         },
         Err(error) => format!("it is not a message of Trainyard: {error}"),
     };
     dead_letter::give_up(&app, &message, queue, reason).await
 }
 
-/// Most trouble is over a moment later: only what lasts is put off.
-async fn take(app: &App, message: &Message, delivery: &ServiceBusMessage<'_>) -> Result<Option<Handled>> {
-    if delivery.delivery_count() < AT_ONCE {
-        return app.runner.handle(message).await.map(Some);
-    }
+async fn put_off(app: &App, message: &Message, delivery: &ServiceBusMessage<'_>, error: PortError) -> Outcome {
     let id = delivery.message_id();
-    app.runner.handle_or_put_off(message, id.as_deref().unwrap_or(&message.id)).await
+    match app.runner.put_off(message, id.as_deref().unwrap_or(&message.id), error).await {
+        Ok(()) => Outcome::success().log(format!("{}: put off", message.step)),
+        Err(error) => Outcome::retry(error),
+    }
 }

@@ -220,7 +220,7 @@ async fn answer(router: &Router, request: Request) -> Response {
     }
     let id = request.headers().get(INVOCATION_ID);
     let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let span = info_span!("invocation", function.name = %entry.name, invocation.id = id);
+    let span = info_span!("invocation", function.name = &*entry.name, invocation.id = id);
     let id = id.to_owned();
     let outcome = invoke(router, entry, id, request).instrument(span).await;
     outcome.into_response()

@@ -8,9 +8,9 @@ use pipeline::event::Message;
 use pipeline::run::Letter;
 use tracing::warn;
 
-use crate::ports::{PortError, Result};
+use crate::ports::{Parcel, PortError, Result};
 use crate::records::parcel;
-use crate::runner::{Handled, Runner};
+use crate::runner::Runner;
 
 /// The first pause; each one after it is twice as long.
 const FIRST_SECS: i64 = 15;
@@ -27,26 +27,23 @@ pub(crate) fn pause(times: u32) -> Option<SignedDuration> {
 }
 
 impl Runner {
-    /// Takes one message to its end, or puts it off: None. `delivered_as` is its id on the bus, which counts.
+    /// Puts a message off that could not be handled because of `error`. `delivered_as` is its id on the bus, which counts
+    /// how often.
     ///
     /// # Errors
     ///
-    /// `Transient`: it could not be put off, or was for a day.
-    pub async fn handle_or_put_off(&self, message: &Message, delivered_as: &str) -> Result<Option<Handled>> {
-        let error = match self.handle(message).await {
-            Err(error @ PortError::Transient { .. }) => error,
-            other => return other.map(Some),
-        };
+    /// The same error: it could not be put off, or was for a day.
+    pub async fn put_off(&self, message: &Message, delivered_as: &str, error: PortError) -> Result<()> {
         let times = delivered_as.rsplit_once(AGAIN).and_then(|(_, times)| times.parse().ok()).unwrap_or(0);
         let Some(pause) = pause(times) else { return Err(error) };
         let letter = Letter { deliver_at: Some(self.ports.clock.now() + pause), message: message.clone() };
         // Another id than it had, for the bus would drop it; the same for the same try, so that it is put off once.
-        let parcel = crate::ports::Parcel { id: format!("{}{AGAIN}{}", message.id, times + 1), ..parcel(&letter) };
+        let parcel = Parcel { id: format!("{}{AGAIN}{}", message.id, times + 1), ..parcel(&letter) };
         if self.ports.bus.send(vec![parcel]).await.is_err() {
             return Err(error);
         }
         warn!(run.id = %message.run, "{}: put off for {} s: {error}", message.step, pause.as_secs());
-        Ok(None)
+        Ok(())
     }
 }
 
@@ -54,8 +51,15 @@ impl Runner {
 mod tests {
     use crate::intake::{Start, Wish};
     use crate::memory::{Fault, Machine};
+    use crate::runner::Handled;
 
     use super::*;
+
+    /// Handles a message in a process that does not know its run yet, while the store is busy.
+    async fn fails(machine: &Machine, message: &Message) -> PortError {
+        machine.faults.at_next("store.get", Fault::Busy);
+        Runner::new(machine.ports()).handle(message).await.unwrap_err()
+    }
 
     #[tokio::test]
     async fn a_message_that_cannot_be_handled_now_comes_again_later_and_later() {
@@ -69,9 +73,8 @@ mod tests {
             let message: Message = serde_json::from_slice(&delivery.parcel.body).unwrap();
             // Another process each time: none knows the run already. Delivered twice, it is put off once.
             for _ in 0..2 {
-                machine.faults.at_next("store.get", Fault::Busy);
-                let handled = Runner::new(machine.ports()).handle_or_put_off(&message, &delivery.parcel.id).await;
-                assert_eq!(handled.unwrap(), None);
+                let error = fails(&machine, &message).await;
+                Runner::new(machine.ports()).put_off(&message, &delivery.parcel.id, error).await.unwrap();
             }
             machine.queue.settle(&delivery);
             assert!(machine.queue.take().is_none(), "it waits for {secs} s");
@@ -79,8 +82,8 @@ mod tests {
         }
         let delivery = machine.queue.take().unwrap();
         let message: Message = serde_json::from_slice(&delivery.parcel.body).unwrap();
-        let handled = Runner::new(machine.ports()).handle_or_put_off(&message, &delivery.parcel.id).await;
-        assert_eq!(handled.unwrap(), Some(Handled::Done));
+        let handled = Runner::new(machine.ports()).handle(&message).await;
+        assert_eq!(handled.unwrap(), Handled::Done);
         machine.queue.settle(&delivery);
         assert!(machine.queue.take().is_some(), "the next step's message");
     }
@@ -95,12 +98,12 @@ mod tests {
         let delivery = machine.queue.take().unwrap();
         let message: Message = serde_json::from_slice(&delivery.parcel.body).unwrap();
         let runner = Runner::new(machine.ports());
-        machine.faults.at_next("store.get", Fault::Busy);
-        let last = runner.handle_or_put_off(&message, &format!("{}~{TIMES_MAX}", message.id)).await;
+        let error = fails(&machine, &message).await;
+        let last = runner.put_off(&message, &format!("{}~{TIMES_MAX}", message.id), error).await;
         assert!(matches!(last, Err(PortError::Transient { .. })), "{last:?}");
-        machine.faults.at_next("store.get", Fault::Busy);
+        let error = fails(&machine, &message).await;
         machine.faults.at_next("bus.send", Fault::Busy);
-        let stuck = runner.handle_or_put_off(&message, &message.id).await;
+        let stuck = runner.put_off(&message, &message.id, error).await;
         assert!(matches!(stuck, Err(PortError::Transient { .. })), "{stuck:?}");
         assert_eq!(pause(20), Some(SignedDuration::from_secs(LONGEST_SECS)));
     }

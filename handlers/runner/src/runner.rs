@@ -92,14 +92,44 @@ impl Runner {
         Err(PortError::transient("runner", format!("run {} is too busy; the message comes again", message.run)))
     }
 
-    /// Puts a message on its way to its step. It is durable when this answers, and handled after that.
+    /// Puts a message on its way to its step. It is durable when this answers, and handled after that; if it takes but one
+    /// commit to handle it, already then.
     ///
     /// # Errors
     ///
     /// What the bus says.
     pub async fn tell(&self, message: &Message) -> Result<()> {
+        if self.ports.ledger.is_atomic() && self.is_decided_at_once(message).await {
+            return Ok(());
+        }
         let letter = Letter { deliver_at: None, message: message.clone() };
         self.ports.bus.send(vec![parcel(&letter)]).await
+    }
+
+    /// Decides on a message and saves that, unless something would have to be performed for it: whoever tells us should not
+    /// wait for a service that may be away, or for a step that is at work. Whatever goes wrong, the message goes to its step.
+    async fn is_decided_at_once(&self, message: &Message) -> bool {
+        let slot = self.records.slot(&message.run);
+        let Ok(mut kept) = slot.try_lock() else { return false };
+        let record = match kept.take() {
+            Some(record) => Some(record),
+            None => self.records.load(&self.ports, &message.run).await.ok().flatten(),
+        };
+        if let Some(record) = record {
+            let mut decided = record.clone();
+            let is_news = advance(&mut decided.run, message, self.ports.clock.now());
+            *kept = if !is_news || !decided.run.pending.is_empty() {
+                Some(record)
+            } else if let Ok(saved) = self.records.save(&self.ports, decided, true).await {
+                self.records.tidy(&message.run, Some(&saved));
+                *kept = Some(saved);
+                return true;
+            } else {
+                None
+            };
+        }
+        self.records.tidy(&message.run, kept.as_ref());
+        false
     }
 
     /// Performs what is pending, then sends what is to be sent.
@@ -131,7 +161,7 @@ impl Runner {
                 }
                 Err(PortError::Transient { backend, reason }) => {
                     warn!(run.id = %record.run.id, "Put off, {}: {backend}: {reason}", pending.effect.describe());
-                    self.put_off(&mut record.run, &pending);
+                    self.put_off_effect(&mut record.run, &pending);
                     break;
                 }
                 Err(conflict) => return Err(conflict),
@@ -172,7 +202,7 @@ impl Runner {
 
     /// The effect stays pending, and the run is woken to try again. Failing the message instead would use up its
     /// deliveries within seconds.
-    fn put_off(&self, run: &mut Run, pending: &Pending) {
+    fn put_off_effect(&self, run: &mut Run, pending: &Pending) {
         let now = self.ports.clock.now();
         let message = Message {
             id: format!("{}/again-{}", pending.id, now.as_second() / PUT_OFF_SECS),
@@ -192,3 +222,6 @@ fn next(pending: &[Pending]) -> Option<usize> {
     let at = pending.iter().position(|pending| !pending.effect.is_for_people());
     at.or(if pending.is_empty() { None } else { Some(0) })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! What the broker, the thread that writes and the timer have in common.
+//! What the broker, what it has written and the timer have in common.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! The one SQLite file that holds documents and messages.
 //!
 //! ```text
-//! callers --requests--> queue --all that wait--> writer thread: BEGIN, each in a savepoint, COMMIT --answers--> callers
+//! callers --requests--> queue --all that wait--> writer: BEGIN, each in a savepoint, COMMIT --answers--> callers
 //! callers --reads-----> queue -----------------> reader threads, each with a connection of its own
 //! ```
 //!
@@ -9,6 +9,9 @@
 //! last flush into the next: alone, a request is about as fast as SQLite; many together share the price. Each request
 //! has a savepoint of its own, so a conflict of one leaves the others as they are. Nobody is answered before the
 //! commit. Reads never wait for a commit (SQLite's write-ahead log).
+//!
+//! The writer is a thread, since a flush takes as long as the disk likes. Who knows to be alone may write himself, as long
+//! as the disk is quick: two threads that wake each other take as long as such a commit.
 
 use std::any::Any;
 use std::fmt;
@@ -74,7 +77,7 @@ impl Database {
     }
 
     /// Runs `work` in the next commit and answers after it. An error of `work` undoes what `work` wrote, and nothing
-    /// else. `work` runs on the one thread that writes: it must be short and wait for nothing.
+    /// else. Nobody else can write while `work` runs: it must be short and wait for nothing.
     ///
     /// # Errors
     ///
@@ -123,6 +126,12 @@ impl Database {
     /// Puts a request into the next commit; with `within`, it may wait that long for another one to ride with.
     pub(crate) fn submit(&self, request: Box<dyn Request>, within: Option<Duration>) {
         self.inner.writer.submit(request, within);
+    }
+
+    /// The same for who knows that nobody else has anything to write just now: where commits are quick, this one is made
+    /// before this returns.
+    pub(crate) fn submit_alone(&self, request: Box<dyn Request>) {
+        self.inner.writer.submit_alone(request);
     }
 
     /// Makes a commit happen within this time, for a request that was submitted with more patience.

@@ -1,11 +1,15 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use futures::future::join_all;
 use runner::ports::{Bus, Expect, PortError, Store};
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
-use super::{Database, DatabaseError};
+use super::writer::Closure;
+use super::{Change, Database, DatabaseError};
 use crate::bus::{Broker, BrokerOptions};
 use crate::store::LocalStore;
 
@@ -70,7 +74,7 @@ async fn reads_do_not_wait_for_a_commit() {
     let (database, _dir) = database();
     let (go, gate) = mpsc::channel::<()>();
     let open = database.clone();
-    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let (begun, has_begun) = oneshot::channel();
     let writing = tokio::spawn(async move {
         open.write(move |change| {
             insert(change, "unseen")?;
@@ -129,6 +133,73 @@ async fn a_panic_in_a_request_ends_only_its_own_commit() {
     assert_eq!(count(&database).await, 1);
 }
 
+/// What a request says that nobody shares a commit with, and who wrote it.
+fn alone(database: &Database, work: fn() -> u32) -> oneshot::Receiver<Result<(u32, ThreadId), DatabaseError>> {
+    let (answer, answered) = oneshot::channel();
+    database.submit_alone(Box::new(Closure::new(move |_: &Change<'_>| Ok((work(), thread::current().id())), answer)));
+    answered
+}
+
+#[tokio::test]
+async fn who_is_alone_writes_himself_as_long_as_commits_are_quick() {
+    let (database, _dir) = database();
+    let (_, by) = alone(&database, || 1).try_recv().expect("it is written already").unwrap();
+    assert_eq!(by, thread::current().id());
+
+    let (database, _dir) = self::database();
+    // Longer than is quick.
+    let slow = || {
+        thread::sleep(Duration::from_millis(20));
+        2
+    };
+    let (_, by) = alone(&database, slow).await.unwrap().unwrap();
+    assert_eq!(by, thread::current().id());
+    let (_, by) = alone(&database, || 3).await.unwrap().unwrap();
+    assert_ne!(by, thread::current().id(), "the disk is slow, and who asks has more to do than to wait for it");
+}
+
+#[tokio::test]
+async fn who_is_not_alone_after_all_waits_for_the_next_commit() {
+    let (database, _dir) = database();
+    let (go, gate) = mpsc::channel::<()>();
+    let open = database.clone();
+    let (begun, has_begun) = oneshot::channel();
+    let first = tokio::spawn(async move {
+        open.write(move |_| {
+            begun.send(()).unwrap();
+            Ok(gate.recv().is_ok())
+        })
+        .await
+    });
+    has_begun.await.unwrap();
+    let mut second = alone(&database, || 2);
+    assert!(second.try_recv().is_err(), "the writer is at work");
+    go.send(()).unwrap();
+    assert!(first.await.unwrap().unwrap());
+    assert_eq!(second.await.unwrap().unwrap().0, 2);
+}
+
+#[tokio::test]
+async fn who_writes_himself_takes_along_what_waits() {
+    let (database, _dir) = database();
+    let (answer, mut answered) = oneshot::channel();
+    let patient = Closure::new(|change: &Change<'_>| insert(change, "patient"), answer);
+    database.submit(Box::new(patient), Some(Duration::from_secs(3600)));
+    alone(&database, || 1).await.unwrap().unwrap();
+    answered.try_recv().expect("an hour has not passed").unwrap();
+    assert_eq!(count(&database).await, 1);
+}
+
+#[tokio::test]
+async fn a_panic_of_who_is_alone_ends_only_its_own_commit() {
+    let (database, _dir) = database();
+    let panicked = alone(&database, || panic!("a mistake of ours"));
+    assert!(panicked.await.is_err());
+    assert_eq!(alone(&database, || 2).await.unwrap().unwrap().0, 2);
+    database.write(|change| insert(change, "after")).await.unwrap();
+    assert_eq!(count(&database).await, 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_asked_before_the_end_is_written() {
     let (database, dir) = database();
@@ -166,7 +237,7 @@ async fn numbers_never_come_again() {
     }
 }
 
-fn insert(change: &super::Change<'_>, key: &str) -> Result<(), DatabaseError> {
+fn insert(change: &Change<'_>, key: &str) -> Result<(), DatabaseError> {
     change.execute("INSERT INTO documents (key, version, body) VALUES (?1, 1, x'')", [key]).map(drop)
 }
 

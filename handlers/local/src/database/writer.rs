@@ -1,9 +1,9 @@
-//! The thread that writes.
+//! The one connection that writes: a thread has it, and lends it to who is alone.
 
 use std::cell::Cell;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,10 @@ const RESERVED: i64 = 1000;
 /// After a commit the writer looks again by itself within this time. So what comes in the meantime and need not be
 /// written at once (a step's message is taken, and done with) wakes nobody.
 const WATCHFUL: Duration = Duration::from_millis(5);
+
+/// A commit that takes no longer than this is quick: the thread that asks for it may as well make it, since waking another
+/// one, and being woken by it, takes as long.
+const QUICK: Duration = Duration::from_millis(1);
 
 /// Something to write.
 pub(crate) trait Request: Send {
@@ -106,6 +110,13 @@ struct Waiting {
     closing: bool,
 }
 
+impl Waiting {
+    fn take(&mut self) -> Vec<Box<dyn Request>> {
+        self.due = None;
+        mem::take(&mut self.requests)
+    }
+}
+
 #[derive(Default)]
 struct Queue {
     waiting: Mutex<Waiting>,
@@ -124,8 +135,8 @@ impl Queue {
         loop {
             let now = Instant::now();
             if waiting.due.is_some_and(|due| due <= now || waiting.closing) {
-                (waiting.due, waiting.looks_at) = (None, None);
-                return Some(mem::take(&mut waiting.requests));
+                waiting.looks_at = None;
+                return Some(waiting.take());
             }
             if waiting.closing {
                 return None;
@@ -142,6 +153,7 @@ impl Queue {
 
 pub(super) struct Writer {
     queue: Arc<Queue>,
+    committer: Arc<Mutex<Committer>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -149,22 +161,35 @@ impl Writer {
     pub(super) fn start(connection: Connection) -> Result<Self, DatabaseError> {
         let reserved: i64 = connection.query_row("SELECT reserved FROM numbers", [], |row| row.get(0))?;
         let queue = Arc::new(Queue::default());
-        let mut committer = Committer { connection, next: Cell::new(reserved + 1), reserved };
-        let theirs = Arc::clone(&queue);
+        let committer = Committer { connection, next: Cell::new(reserved + 1), reserved, took: Duration::ZERO };
+        let committer = Arc::new(Mutex::new(committer));
+        let (their_queue, their_committer) = (Arc::clone(&queue), Arc::clone(&committer));
         let thread = std::thread::Builder::new()
             .name("state.db writer".into())
             .spawn(move || {
-                while let Some(batch) = theirs.take() {
-                    // A request that panics takes its batch along (their askers hear that by the dropped answer), and
-                    // not those after it.
-                    let committed = catch_unwind(AssertUnwindSafe(|| committer.commit(batch)));
-                    if committed.is_err() && !committer.connection.is_autocommit() {
-                        let _ = committer.run("ROLLBACK");
-                    }
+                while let Some(batch) = their_queue.take() {
+                    their_committer.lock().unwrap_or_else(PoisonError::into_inner).commit(batch);
                 }
             })
             .map_err(|error| DatabaseError::Failed(format!("no thread to be had: {error}")))?;
-        Ok(Self { queue, thread: Some(thread) })
+        Ok(Self { queue, committer, thread: Some(thread) })
+    }
+
+    /// Commits on the thread that asks, with all that waits, if commits are quick and none is under way; otherwise the
+    /// same as [`submit`](Self::submit).
+    pub(super) fn submit_alone(&self, request: Box<dyn Request>) {
+        let mut committer = match self.committer.try_lock() {
+            Ok(committer) => committer,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return self.submit(request, None),
+        };
+        if committer.took > QUICK {
+            drop(committer);
+            return self.submit(request, None);
+        }
+        let mut batch = self.queue.lock().take();
+        batch.push(request);
+        committer.commit(batch);
     }
 
     pub(super) fn submit(&self, request: Box<dyn Request>, within: Option<Duration>) {
@@ -211,10 +236,23 @@ struct Committer {
     connection: Connection,
     next: Cell<i64>,
     reserved: i64,
+    /// How long the last commit took.
+    took: Duration,
 }
 
 impl Committer {
-    fn commit(&mut self, mut batch: Vec<Box<dyn Request>>) {
+    /// Commits what waited. A request that panics takes its batch along (their askers hear that by the dropped answer),
+    /// and not those after it.
+    fn commit(&mut self, batch: Vec<Box<dyn Request>>) {
+        let begun = Instant::now();
+        let committed = catch_unwind(AssertUnwindSafe(|| self.commit_and_settle(batch)));
+        if committed.is_err() && !self.connection.is_autocommit() {
+            let _ = self.run("ROLLBACK");
+        }
+        self.took = begun.elapsed();
+    }
+
+    fn commit_and_settle(&mut self, mut batch: Vec<Box<dyn Request>>) {
         let mut outcomes = Vec::with_capacity(batch.len());
         let committed = self.transaction(&mut batch, &mut outcomes);
         if committed.is_err() && !self.connection.is_autocommit() {

@@ -9,12 +9,13 @@ use bytes::BytesMut;
 use runner::ports::{PortError, Ports, Result as PortResult};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
 use super::connection::Connection;
 use super::frame::{self, FRAME_MAX, OK};
 use super::method::Method;
+use super::socket::Socket;
 use super::{BACKEND, Hello, VERSION, Welcome, remote};
 
 /// The host is on the same machine: who does not answer within this time will not.
@@ -120,18 +121,17 @@ async fn dial(address: &Path, token: &str) -> Result<(Connection, Welcome), Link
 
 /// The outer error: the connection. The inner one: what the host says against us.
 async fn shake_hands(address: &Path, token: &str) -> std::io::Result<Result<(Connection, Welcome), String>> {
-    let stream = UnixStream::connect(address).await?;
-    let (mut reader, mut writer) = stream.into_split();
+    let socket = Socket::new(UnixStream::connect(address).await?)?;
     let hello = Hello { version: VERSION, token: token.into() };
     let hello = frame::encode(0, OK, &hello).map_err(std::io::Error::other)?;
-    writer.write_all(&hello).await?;
+    socket.write_all(&hello).await?;
 
     let mut inbox = BytesMut::with_capacity(16 << 10);
     let answer = loop {
         if let Some(answer) = frame::split(&mut inbox, FRAME_MAX).map_err(std::io::Error::other)? {
             break answer;
         }
-        if reader.read_buf(&mut inbox).await? == 0 {
+        if (&socket).read_buf(&mut inbox).await? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
     };
@@ -140,5 +140,5 @@ async fn shake_hands(address: &Path, token: &str) -> std::io::Result<Result<(Con
         return Ok(Err(reason));
     }
     let welcome = frame::decode(&answer.body).map_err(std::io::Error::other)?;
-    Ok(Ok((Connection::start(reader, writer, inbox), welcome)))
+    Ok(Ok((Connection::start(socket, inbox), welcome)))
 }

@@ -4,7 +4,6 @@
 //! flight, frames gather in a buffer and one task writes them together, which saves system calls.
 
 use std::collections::HashMap;
-use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,13 +11,13 @@ use bytes::BytesMut;
 use runner::ports::{PortError, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 
 use super::BACKEND;
 use super::frame::{self, FRAME_MAX, Frame, OK};
 use super::method::Method;
+use super::socket::Socket;
 
 /// With at most so many calls in flight, each writes its own frame.
 const FEW: usize = 4;
@@ -30,7 +29,7 @@ pub(super) struct Connection {
 }
 
 struct Shared {
-    writer: OwnedWriteHalf,
+    socket: Socket,
     last: AtomicU64,
     state: Mutex<State>,
     /// Tells the writing task that there is something in the buffer.
@@ -48,11 +47,11 @@ struct State {
 
 impl Connection {
     /// Takes over a connection after its handshake. `rest` is what was read past it.
-    pub fn start(reader: OwnedReadHalf, writer: OwnedWriteHalf, rest: BytesMut) -> Self {
+    pub fn start(socket: Socket, rest: BytesMut) -> Self {
         let shared =
-            Arc::new(Shared { writer, last: AtomicU64::new(0), state: Mutex::default(), filled: Notify::new() });
+            Arc::new(Shared { socket, last: AtomicU64::new(0), state: Mutex::default(), filled: Notify::new() });
         let mut tasks = JoinSet::new();
-        tasks.spawn(read(reader, rest, shared.clone()));
+        tasks.spawn(read(rest, shared.clone()));
         tasks.spawn(write(shared.clone()));
         Self { shared, _tasks: tasks }
     }
@@ -100,7 +99,7 @@ impl Shared {
         let mut written = 0;
         if idle && state.waiting.len() <= FEW {
             // What is wrong with the connection, if anything, the tasks will find out as well.
-            written = self.writer.try_write(call).unwrap_or(0);
+            written = self.socket.try_write(call).unwrap_or(0);
         }
         state.buffer.extend_from_slice(&call[written..]);
         let wake = idle && !state.buffer.is_empty();
@@ -133,12 +132,12 @@ impl Shared {
 }
 
 /// Hands answers to those who wait for them, until the connection is lost.
-async fn read(mut reader: OwnedReadHalf, mut inbox: BytesMut, shared: Arc<Shared>) {
-    let reason = read_all(&mut reader, &mut inbox, &shared).await;
+async fn read(mut inbox: BytesMut, shared: Arc<Shared>) {
+    let reason = read_all(&mut inbox, &shared).await;
     shared.lose(&reason);
 }
 
-async fn read_all(reader: &mut OwnedReadHalf, inbox: &mut BytesMut, shared: &Shared) -> String {
+async fn read_all(inbox: &mut BytesMut, shared: &Shared) -> String {
     use tokio::io::AsyncReadExt;
 
     let mut arrived = Vec::new();
@@ -162,7 +161,7 @@ async fn read_all(reader: &mut OwnedReadHalf, inbox: &mut BytesMut, shared: &Sha
             let _ = sender.send(frame);
         }
         inbox.reserve(8 << 10);
-        match reader.read_buf(inbox).await {
+        match (&shared.socket).read_buf(inbox).await {
             Ok(0) => return "the host has closed it".into(),
             Ok(_) => {}
             Err(error) => return error.to_string(),
@@ -186,7 +185,7 @@ async fn write(shared: Arc<Shared>) {
                 }
                 std::mem::swap(&mut state.buffer, &mut buffer);
             }
-            if let Err(error) = write_all(&shared.writer, &buffer).await {
+            if let Err(error) = shared.socket.write_all(&buffer).await {
                 return shared.lose(&error.to_string());
             }
             buffer.clear();
@@ -194,16 +193,4 @@ async fn write(shared: Arc<Shared>) {
             buffer.shrink_to(1 << 20);
         }
     }
-}
-
-async fn write_all(writer: &OwnedWriteHalf, mut bytes: &[u8]) -> std::io::Result<()> {
-    while !bytes.is_empty() {
-        match writer.try_write(bytes) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == ErrorKind::WouldBlock => writer.writable().await?,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

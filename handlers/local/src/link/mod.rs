@@ -17,6 +17,7 @@ mod frame;
 mod method;
 mod remote;
 mod server;
+mod socket;
 
 #[cfg(test)]
 mod tests;

@@ -18,13 +18,14 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use runner::ports::Ports;
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::frame::{self, ERROR, FRAME_MAX, Frame, OK};
 use super::method::Method;
+use super::socket::Socket;
 use super::{Hello, VERSION, Welcome};
 
 /// A caller that has not said hello by then is none.
@@ -94,26 +95,27 @@ pub async fn serve(listener: UnixListener, token: String, ports: Ports) {
     }
 }
 
-async fn greet_and_serve(mut stream: UnixStream, token: &str, ports: Arc<Ports>) -> io::Result<()> {
+async fn greet_and_serve(stream: UnixStream, token: &str, ports: Arc<Ports>) -> io::Result<()> {
+    let socket = Socket::new(stream)?;
     let mut inbox = BytesMut::with_capacity(16 << 10);
-    let hello = tokio::time::timeout(PATIENCE, hello(&mut stream, &mut inbox)).await??;
+    let hello = tokio::time::timeout(PATIENCE, hello(&socket, &mut inbox)).await??;
     let (answer, refusal) = match check(&hello, token) {
         Ok(()) => (frame::encode(0, OK, &welcome(&ports)), None),
         Err(reason) => (frame::encode(0, ERROR, reason), Some(reason)),
     };
-    stream.write_all(&answer.map_err(io::Error::other)?).await?;
+    socket.write_all(&answer.map_err(io::Error::other)?).await?;
     if let Some(reason) = refusal {
         return Err(io::Error::new(ErrorKind::PermissionDenied, reason));
     }
-    converse(stream, inbox, ports).await
+    converse(&socket, inbox, ports).await
 }
 
-async fn hello(stream: &mut UnixStream, inbox: &mut BytesMut) -> io::Result<Frame> {
+async fn hello(mut socket: &Socket, inbox: &mut BytesMut) -> io::Result<Frame> {
     loop {
         if let Some(frame) = frame::split(inbox, HELLO_MAX).map_err(io::Error::other)? {
             return Ok(frame);
         }
-        if stream.read_buf(inbox).await? == 0 {
+        if socket.read_buf(inbox).await? == 0 {
             return Err(ErrorKind::UnexpectedEof.into());
         }
     }
@@ -157,8 +159,8 @@ fn welcome(ports: &Ports) -> Welcome {
 }
 
 /// Performs calls until the caller goes.
-async fn converse(mut stream: UnixStream, mut inbox: BytesMut, ports: Arc<Ports>) -> io::Result<()> {
-    let (mut reader, writer) = stream.split();
+async fn converse(socket: &Socket, mut inbox: BytesMut, ports: Arc<Ports>) -> io::Result<()> {
+    let mut reader = socket;
     let mut quick = FuturesUnordered::new();
     let (done, mut slow_done) = mpsc::unbounded_channel();
     let mut slow = 0;
@@ -181,7 +183,7 @@ async fn converse(mut stream: UnixStream, mut inbox: BytesMut, ports: Arc<Ports>
         while let Poll::Ready(Some(answer)) = futures::poll!(quick.next()) {
             outbox.bytes.extend_from_slice(&answer);
         }
-        outbox.write(|bytes| writer.try_write(bytes))?;
+        outbox.write(|bytes| socket.try_write(bytes))?;
 
         let room = quick.len() + slow < CALLS_MAX && outbox.bytes.len() < BACKLOG_MAX;
         inbox.reserve(8 << 10);
@@ -197,7 +199,7 @@ async fn converse(mut stream: UnixStream, mut inbox: BytesMut, ports: Arc<Ports>
                     return Ok(());
                 }
             }
-            writable = writer.writable(), if !outbox.bytes.is_empty() => writable?,
+            writable = socket.writable(), if !outbox.bytes.is_empty() => writable?,
         }
     }
 }
