@@ -100,8 +100,9 @@ impl Deployments for Kubernetes {
     ) -> Result<()> {
         let place = Place::of(project, environment);
         let name = place.deployment(deployment);
-        if let Some(route) = &self.settings.route {
-            self.leave_route(route, &place, &name).await?;
+        match &self.settings.route {
+            Some(route) => self.leave_route(route, &place, &name).await?,
+            None => self.forgo(&place, &name).await?,
         }
         self.delete(Object::Deployment, &name).await
     }

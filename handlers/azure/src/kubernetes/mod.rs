@@ -5,6 +5,7 @@
 //! apply   Service: annotation trainyard/wanted = this release, selector as it was; then its Deployment
 //! status  rolled out, and still the one that is wanted: Service: selector = this release (one write);
 //!         then the others are scaled to 0, and all but the last few deleted --> Ready
+//! remove  not wanted any more: Service: annotation = whoever has the requests; then its Deployment is deleted
 //! call    the Service selects it: POST <address of the Service>/score
 //! ```
 //!

@@ -92,6 +92,18 @@ impl Kubernetes {
         self.apply_object::<Service>(Object::Service, &place.service, body).await.map(|_| ())
     }
 
+    /// Says that a Deployment is not wanted any more, unless it has the requests. The Service is another one then: whoever
+    /// read it before, and would switch it to this Deployment now, is refused.
+    pub(super) async fn forgo(&self, place: &Place<'_>, name: &str) -> Result<()> {
+        let Some(before) = self.get::<Service>(Object::Service, &place.service).await? else { return Ok(()) };
+        let selected = before.selected();
+        if before.wanted() != Some(name) || selected == Some(name) {
+            return Ok(());
+        }
+        let body = self.service_body(place, Some(&before), selected.unwrap_or(NOBODY), selected);
+        self.apply_object::<Service>(Object::Service, &place.service, body).await.map(|_| ())
+    }
+
     /// Where the Service is called; None before it has an address.
     pub(super) fn address(&self, place: &Place<'_>, service: &Service) -> Result<Option<Url>> {
         let pattern = &self.settings.endpoint;

@@ -196,6 +196,33 @@ async fn a_late_question_about_an_old_release_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_release_that_is_given_up_cannot_get_the_requests_any_more() {
+    let (fake, clock, kubernetes) = bench().await;
+    let (live, slow) = (release("prod", "live", "fine"), release("prod", "slow", "better"));
+    deployed(&kubernetes, &clock, &live).await;
+    assert_eq!(kubernetes.apply(&slow).await.unwrap(), DeploymentStatus::Starting);
+    clock.advance_secs(40);
+    // It is there at last, and somebody who has seen that is about to give it the requests; meanwhile it is given up.
+    let seen = only(&fake, Kind::Service);
+    remove(&kubernetes, &slow).await.unwrap();
+
+    let left = only(&fake, Kind::Service);
+    let selected = &left["spec"]["selector"]["trainyard/deployment"];
+    assert_eq!(left["metadata"]["annotations"]["trainyard/wanted"], *selected, "{left}");
+    assert_ne!(
+        left["metadata"]["resourceVersion"], seen["metadata"]["resourceVersion"],
+        "a write by what was seen fails"
+    );
+    assert_eq!(status(&kubernetes, &slow).await.unwrap(), DeploymentStatus::Absent);
+    assert!(matches!(status(&kubernetes, &live).await.unwrap(), DeploymentStatus::Ready { .. }));
+
+    // Once more it writes nothing, and the one that has the requests keeps them until it is deleted.
+    remove(&kubernetes, &slow).await.unwrap();
+    remove(&kubernetes, &live).await.unwrap();
+    assert_eq!(only(&fake, Kind::Service), left);
+}
+
+#[tokio::test]
 async fn only_the_last_few_releases_are_kept() {
     let (fake, clock, kubernetes) = bench_with(json!({"kept_releases": 1})).await;
     for name in ["d1", "d2", "d3", "d4"] {
