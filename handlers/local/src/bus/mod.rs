@@ -45,10 +45,6 @@ pub const BURIED: &str = "dead-letters/$deadletterqueue";
 
 const BACKEND: &str = "local bus";
 
-/// With at most so many messages under way, what follows from one of them has no others to share a commit with. One run
-/// alone has two: a step's message is often handed out before the step that sent it is done with its own.
-const FEW: usize = 2;
-
 /// The habits of the bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerOptions {
@@ -211,13 +207,8 @@ impl Broker {
         }
         let (answer, answered) = oneshot::channel();
         let shared = Arc::clone(&self.inner.shared);
-        let commit = Box::new(Commit::new(shared, writes, parcels, answer));
-        let under_way = self.inner.shared.lock().state.locked();
-        if under_way <= FEW {
-            self.inner.database.submit_alone(commit);
-        } else {
-            self.inner.database.submit(commit, None);
-        }
+        let commit = Commit::new(shared, writes, parcels, answer);
+        self.inner.database.submit_now(Box::new(commit)).await;
         answered.await.unwrap_or(Err(DatabaseError::Closed))
     }
 

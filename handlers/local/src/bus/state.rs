@@ -306,11 +306,6 @@ impl State {
         }
     }
 
-    /// How many messages are handed out.
-    pub fn locked(&self) -> usize {
-        self.locks.len()
-    }
-
     pub fn counts(&self, name: &str) -> Counts {
         let dead = self.dead.get(name).copied().unwrap_or(0);
         self.queues.get(name).map_or(Counts { dead, ..Counts::default() }, |queue| Counts {

@@ -10,8 +10,8 @@
 //! has a savepoint of its own, so a conflict of one leaves the others as they are. Nobody is answered before the
 //! commit. Reads never wait for a commit (SQLite's write-ahead log).
 //!
-//! The writer is a thread, since a flush takes as long as the disk likes. Who knows to be alone may write himself, as long
-//! as the disk is quick: two threads that wake each other take as long as such a commit.
+//! The writer is a thread, since a flush takes as long as the disk likes. Who is alone writes himself as long as the disk is
+//! quick: two threads that wake each other take as long as such a commit.
 
 use std::any::Any;
 use std::fmt;
@@ -128,10 +128,13 @@ impl Database {
         self.inner.writer.submit(request, within);
     }
 
-    /// The same for who knows that nobody else has anything to write just now: where commits are quick, this one is made
-    /// before this returns.
-    pub(crate) fn submit_alone(&self, request: Box<dyn Request>) {
-        self.inner.writer.submit_alone(request);
+    /// The same, at once. Who turns out to be alone with it writes it himself where commits are quick, and then it is
+    /// written when this returns.
+    pub(crate) async fn submit_now(&self, request: Box<dyn Request>) {
+        let offer = self.inner.writer.offer(request);
+        // Whoever else is ready to write adds his request meanwhile.
+        tokio::task::yield_now().await;
+        offer.commit();
     }
 
     /// Makes a commit happen within this time, for a request that was submitted with more patience.

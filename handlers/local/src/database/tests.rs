@@ -133,17 +133,18 @@ async fn a_panic_in_a_request_ends_only_its_own_commit() {
     assert_eq!(count(&database).await, 1);
 }
 
-/// What a request says that nobody shares a commit with, and who wrote it.
-fn alone(database: &Database, work: fn() -> u32) -> oneshot::Receiver<Result<(u32, ThreadId), DatabaseError>> {
+/// What a request says that is to be written at once, and who wrote it.
+async fn now(database: &Database, work: fn() -> u32) -> oneshot::Receiver<Result<(u32, ThreadId), DatabaseError>> {
     let (answer, answered) = oneshot::channel();
-    database.submit_alone(Box::new(Closure::new(move |_: &Change<'_>| Ok((work(), thread::current().id())), answer)));
+    let work = move |_: &Change<'_>| Ok((work(), thread::current().id()));
+    database.submit_now(Box::new(Closure::new(work, answer))).await;
     answered
 }
 
 #[tokio::test]
 async fn who_is_alone_writes_himself_as_long_as_commits_are_quick() {
     let (database, _dir) = database();
-    let (_, by) = alone(&database, || 1).try_recv().expect("it is written already").unwrap();
+    let (_, by) = now(&database, || 1).await.try_recv().expect("it is written already").unwrap();
     assert_eq!(by, thread::current().id());
 
     let (database, _dir) = self::database();
@@ -152,14 +153,36 @@ async fn who_is_alone_writes_himself_as_long_as_commits_are_quick() {
         thread::sleep(Duration::from_millis(20));
         2
     };
-    let (_, by) = alone(&database, slow).await.unwrap().unwrap();
+    let (_, by) = now(&database, slow).await.await.unwrap().unwrap();
     assert_eq!(by, thread::current().id());
-    let (_, by) = alone(&database, || 3).await.unwrap().unwrap();
+    let (_, by) = now(&database, || 3).await.await.unwrap().unwrap();
     assert_ne!(by, thread::current().id(), "the disk is slow, and who asks has more to do than to wait for it");
 }
 
 #[tokio::test]
-async fn who_is_not_alone_after_all_waits_for_the_next_commit() {
+async fn those_who_ask_at_once_share_a_commit_of_the_thread() {
+    let (database, _dir) = database();
+    let answers = join_all((0..20).map(|_| now(&database, || 1))).await;
+    for answer in answers {
+        let (_, by) = answer.await.unwrap().unwrap();
+        assert_ne!(by, thread::current().id());
+    }
+}
+
+#[tokio::test]
+async fn what_was_asked_is_written_although_nobody_waits_for_it() {
+    let (database, _dir) = database();
+    let (answer, answered) = oneshot::channel();
+    let work = Closure::new(|change: &Change<'_>| insert(change, "asked"), answer);
+    let mut asked = Box::pin(database.submit_now(Box::new(work)));
+    assert!(futures::poll!(asked.as_mut()).is_pending());
+    drop(asked);
+    answered.await.unwrap().unwrap();
+    assert_eq!(count(&database).await, 1);
+}
+
+#[tokio::test]
+async fn who_comes_during_a_commit_waits_for_the_next_one() {
     let (database, _dir) = database();
     let (go, gate) = mpsc::channel::<()>();
     let open = database.clone();
@@ -172,7 +195,7 @@ async fn who_is_not_alone_after_all_waits_for_the_next_commit() {
         .await
     });
     has_begun.await.unwrap();
-    let mut second = alone(&database, || 2);
+    let mut second = now(&database, || 2).await;
     assert!(second.try_recv().is_err(), "the writer is at work");
     go.send(()).unwrap();
     assert!(first.await.unwrap().unwrap());
@@ -185,7 +208,7 @@ async fn who_writes_himself_takes_along_what_waits() {
     let (answer, mut answered) = oneshot::channel();
     let patient = Closure::new(|change: &Change<'_>| insert(change, "patient"), answer);
     database.submit(Box::new(patient), Some(Duration::from_secs(3600)));
-    alone(&database, || 1).await.unwrap().unwrap();
+    now(&database, || 1).await.await.unwrap().unwrap();
     answered.try_recv().expect("an hour has not passed").unwrap();
     assert_eq!(count(&database).await, 1);
 }
@@ -193,9 +216,9 @@ async fn who_writes_himself_takes_along_what_waits() {
 #[tokio::test]
 async fn a_panic_of_who_is_alone_ends_only_its_own_commit() {
     let (database, _dir) = database();
-    let panicked = alone(&database, || panic!("a mistake of ours"));
+    let panicked = now(&database, || panic!("a mistake of ours")).await;
     assert!(panicked.await.is_err());
-    assert_eq!(alone(&database, || 2).await.unwrap().unwrap().0, 2);
+    assert_eq!(now(&database, || 2).await.await.unwrap().unwrap().0, 2);
     database.write(|change| insert(change, "after")).await.unwrap();
     assert_eq!(count(&database).await, 1);
 }

@@ -103,6 +103,8 @@ where
 #[derive(Default)]
 struct Waiting {
     requests: Vec<Box<dyn Request>>,
+    /// How many of them somebody is about to have committed.
+    offered: usize,
     /// When they are to be committed at the latest; in the past: now.
     due: Option<Instant>,
     /// When the writer looks next, if nobody wakes it; None: it is at work, or would sleep on.
@@ -112,7 +114,7 @@ struct Waiting {
 
 impl Waiting {
     fn take(&mut self) -> Vec<Box<dyn Request>> {
-        self.due = None;
+        (self.due, self.offered) = (None, 0);
         mem::take(&mut self.requests)
     }
 }
@@ -175,21 +177,27 @@ impl Writer {
         Ok(Self { queue, committer, thread: Some(thread) })
     }
 
-    /// Commits on the thread that asks, with all that waits, if commits are quick and none is under way; otherwise the
-    /// same as [`submit`](Self::submit).
-    pub(super) fn submit_alone(&self, request: Box<dyn Request>) {
+    /// Adds a request for the [`Offer`] to have committed.
+    pub(super) fn offer(&self, request: Box<dyn Request>) -> Offer<'_> {
+        let mut waiting = self.queue.lock();
+        waiting.requests.push(request);
+        waiting.offered += 1;
+        Offer { writer: self, is_open: true }
+    }
+
+    /// Commits what waits, unless commits are slow, or one is under way.
+    fn commit_here(&self) -> bool {
         let mut committer = match self.committer.try_lock() {
             Ok(committer) => committer,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return self.submit(request, None),
+            Err(TryLockError::WouldBlock) => return false,
         };
         if committer.took > QUICK {
-            drop(committer);
-            return self.submit(request, None);
+            return false;
         }
-        let mut batch = self.queue.lock().take();
-        batch.push(request);
+        let batch = self.queue.lock().take();
         committer.commit(batch);
+        true
     }
 
     pub(super) fn submit(&self, request: Box<dyn Request>, within: Option<Duration>) {
@@ -215,6 +223,33 @@ impl Writer {
         drop(waiting);
         if sooner && looks_too_late {
             self.queue.arrived.notify_one();
+        }
+    }
+}
+
+/// A request that is in the queue, and of which nobody has told the thread yet. Dropping it does.
+pub(super) struct Offer<'a> {
+    writer: &'a Writer,
+    is_open: bool,
+}
+
+impl Offer<'_> {
+    /// Commits on this thread if nobody else has offered anything, and that is quick; otherwise it is the writer's.
+    pub(super) fn commit(mut self) {
+        let offered = self.writer.queue.lock().offered;
+        self.is_open = match offered {
+            // It was taken along.
+            0 => false,
+            1 => !self.writer.commit_here(),
+            _ => true,
+        };
+    }
+}
+
+impl Drop for Offer<'_> {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.writer.commit_within(Duration::ZERO);
         }
     }
 }
