@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use local::home::Home;
 use pipeline::event::Message;
 use runner::memory::Machine;
-use runner::ports::{Expect, Ports, Store as _, SystemClock};
+use runner::ports::{Bus as _, Expect, Parcel, Ports, Store as _, SystemClock};
 use runner::{Handled, Runner, keys};
 use tokio::runtime::Runtime;
 
@@ -46,7 +46,10 @@ async fn run(home: &Home, runner: &Runner, name: &str) -> Duration {
     let run = rehearsal(name);
     let document = serde_json::to_vec(&run).unwrap();
     home.store().put(&keys::run(&run.id), document, Expect::Absent).await.unwrap();
-    runner.tell(&requested(&run, "check")).await.unwrap();
+    let first = requested(&run, "check");
+    let body = serde_json::to_vec(&first).unwrap();
+    let parcel = Parcel { queue: "check".into(), id: first.id, session: None, deliver_at: None, body };
+    home.broker().send(vec![parcel]).await.unwrap();
     let begun = Instant::now();
     for key in &run.plan[..ALONE] {
         let deliveries = home.broker().receive(key.step.name(), 1).await.unwrap();
