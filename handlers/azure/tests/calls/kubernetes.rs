@@ -388,7 +388,7 @@ impl weather::Bench for Bench {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_call_meets_every_fault_and_ends_well_after_it() {
-    let calls: [weather::Named<Bench>; 5] = [
+    let calls: [weather::Named<Bench>; 6] = [
         ("deploy", |bench| {
             Box::pin(async {
                 let spec = release("prod", "new", "fine");
@@ -410,6 +410,13 @@ async fn every_call_meets_every_fault_and_ends_well_after_it() {
             Box::pin(async { call(&bench.kubernetes, &release("prod", "old", "fine")).await.map(|_| ()) })
         }),
         ("remove", |bench| Box::pin(async { remove(&bench.kubernetes, &release("prod", "old", "fine")).await })),
+        ("give up what does not get there", |bench| {
+            Box::pin(async {
+                let spec = release("prod", "crashes", "crashes");
+                bench.kubernetes.apply(&spec).await?;
+                remove(&bench.kubernetes, &spec).await
+            })
+        }),
         ("logs", |bench| {
             Box::pin(async {
                 let spec = release("prod", "old", "fine");
